@@ -1,0 +1,139 @@
+import type { Checked, Locator } from '../diagnostics/diagnostic.ts';
+import { quoted } from '../diagnostics/printable.ts';
+import type { BlockDevices, DiskLayout, LocalLoop, Mkfs, Partitioning } from './devices.ts';
+import { FILESYSTEMS } from './filesystems.ts';
+import { Issues, member } from './issues.ts';
+import { fits, MBR_SECTORS, type Placement, placePartitions, type Room } from './placement.ts';
+import { formatBytes, MIB } from './sizes.ts';
+
+export interface LayoutContext {
+  /** As for parseBlockDevices. */
+  readonly locate?: Locator | undefined;
+  readonly pointerPrefix?: string | undefined;
+  /** Bytes of partitions whose size is `auto`, by name; see resolveSizes. */
+  readonly partitionSizes?: ReadonlyMap<string, number> | undefined;
+}
+
+/**
+ * Places everything on the disks whose size is known (bytes, by name), to the sector. Disks that are not in `diskSizes` are left out.
+ * Tells every partition that has no room, with the arithmetic.
+ */
+export function resolveLayout(
+  devices: BlockDevices,
+  diskSizes: ReadonlyMap<string, number>,
+  context: LayoutContext = {},
+): Checked<readonly DiskLayout[]> {
+  const issues = new Issues(context.locate ?? (() => undefined), context.pointerPrefix);
+  const layouts: DiskLayout[] = [];
+  for (const disk of devices.disks) {
+    const size = diskSizes.get(disk.name);
+    if (size === undefined) continue;
+    const table = devices.tables.find(({ base }) => base === disk.name);
+    const layout = table
+      ? layOut(disk, table, size, context, issues)
+      : { disk: disk.name, size, sectorSize: disk.blockSize, partitions: [] };
+    layouts.push(layout);
+    checkFilesystems(devices.filesystems, layout, issues);
+  }
+  return issues.failed ? { diagnostics: issues.diagnostics } : { value: layouts, diagnostics: issues.diagnostics };
+}
+
+function layOut(disk: LocalLoop, table: Partitioning, size: number, context: LayoutContext, issues: Issues): DiskLayout {
+  const room: Room = { size, sectorSize: disk.blockSize, autoSizes: context.partitionSizes ?? new Map() };
+  const placement = placePartitions(table, room);
+  if (!fits(placement, room)) reportOverflow(disk, table, room, placement, issues);
+  else if (table.label === 'mbr') checkReach(disk, table, room, placement, issues);
+  return {
+    disk: disk.name,
+    size,
+    sectorSize: disk.blockSize,
+    label: table.label,
+    diskId: table.uuid,
+    partitions: placement.partitions,
+    ...(placement.extended === undefined ? {} : { extended: placement.extended }),
+  };
+}
+
+function reportOverflow(disk: LocalLoop, table: Partitioning, room: Room, placement: Placement, issues: Issues): void {
+  const over = placement.needed - room.size;
+  const detail = arithmetic(disk, room, placement);
+  const first = table.partitions.find((partition, index) => {
+    const place = placement.partitions[index];
+    return (
+      placement.empty.includes(partition.name) ||
+      (place !== undefined && place.offset + place.length + placement.tail > room.size)
+    );
+  });
+  const pointer = first ? member(first.pointer, 'size') : table.pointer;
+  const related = [{ message: `the disk ${quoted(disk.name)}`, pointer: disk.pointer, part: 'key' as const }];
+  if (first && placement.empty.includes(first.name)) {
+    const smallest = table.label === 'gpt' ? '1 MiB' : 'one sector';
+    issues.error('DIB_BLOCKDEV_NOTHING_LEFT', pointer, {
+      summary: `nothing is left for partition ${quoted(first.name)} (${quoted(first.sizeText)}): it would be smaller than ${smallest}`,
+      detail,
+      help:
+        over >= 0
+          ? `make the disk larger, or the partitions before it smaller`
+          : `give it at least ${smallest}, or make the disk larger`,
+      related,
+    });
+    return;
+  }
+  issues.error('DIB_BLOCKDEV_OVERFLOW', pointer, {
+    summary: `the partitions do not fit on disk ${quoted(disk.name)}: ${formatBytes(placement.needed)} needed, ${formatBytes(room.size)} there`,
+    detail,
+    help: `make the disk larger by ${formatBytes(over)} or the partitions smaller, or use \`size: 100%\` for the last one`,
+    related,
+  });
+}
+
+/** The sum as a table: what each partition takes, what the disk has. */
+function arithmetic(disk: LocalLoop, room: Room, placement: Placement): string {
+  const rows: [string, number][] = [];
+  const gaps = placement.shares.reduce((sum, share) => sum + share.gap, 0) + placement.tail;
+  rows.push(['partition table, alignment', gaps]);
+  for (const share of placement.shares) rows.push([`${share.name} (${share.text})`, share.bytes]);
+  rows.push(
+    ['needed', placement.needed],
+    [`disk ${disk.name}`, room.size],
+    [placement.needed > room.size ? 'too much' : 'left', Math.abs(room.size - placement.needed)],
+  );
+  const width = Math.max(...rows.map(([name]) => name.length));
+  const figures = rows.map(([, bytes]) => mebibytes(bytes));
+  const figureWidth = Math.max(...figures.map((figure) => figure.length));
+  return rows.map(([name], index) => `${name.padEnd(width)}  ${(figures[index] as string).padStart(figureWidth)} MiB`).join('\n');
+}
+
+/** MiB with three decimals where it is not whole, so that sums can be followed. */
+function mebibytes(bytes: number): string {
+  const value = bytes / MIB;
+  return Number.isInteger(value) ? String(value) : value.toFixed(3);
+}
+
+function checkReach(disk: LocalLoop, table: Partitioning, room: Room, placement: Placement, issues: Issues): void {
+  const reach = MBR_SECTORS * room.sectorSize;
+  const far = placement.partitions.findIndex(({ startSector, sectors }) => startSector + sectors > MBR_SECTORS);
+  const extendedFar = (placement.extended?.sectors ?? 0) >= MBR_SECTORS;
+  if (far === -1 && !extendedFar) return;
+  issues.error('DIB_BLOCKDEV_MBR_REACH', table.partitions[far]?.pointer ?? table.pointer, {
+    summary: `disk ${quoted(disk.name)} of ${formatBytes(room.size)} is too large for an mbr, which reaches to ${formatBytes(reach)}`,
+    detail: `An mbr counts sectors of ${room.sectorSize} bytes in 32 bits.`,
+    help: 'use `label: gpt`',
+  });
+}
+
+/** File systems below the smallest size that their mkfs accepts. */
+function checkFilesystems(filesystems: readonly Mkfs[], layout: DiskLayout, issues: Issues): void {
+  for (const mkfs of filesystems) {
+    const length =
+      layout.partitions.find(({ name }) => name === mkfs.base)?.length ?? (layout.disk === mkfs.base ? layout.size : undefined);
+    const { minimum } = FILESYSTEMS[mkfs.type];
+    // No room at all has been told already.
+    if (length === undefined || length === 0 || length >= minimum) continue;
+    issues.error('DIB_BLOCKDEV_FS_TOO_SMALL', mkfs.pointer, {
+      summary: `${quoted(mkfs.base)} is too small for ${mkfs.type}: ${formatBytes(length)}, at least ${formatBytes(minimum)} needed`,
+      help: `make ${quoted(mkfs.base)} larger, or use another file system type`,
+      part: 'key',
+    });
+  }
+}

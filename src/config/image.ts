@@ -1,0 +1,58 @@
+import type { Locator } from '../diagnostics/diagnostic.ts';
+import type { Json } from '../util/json.ts';
+
+/** The operating system to bootstrap natively. Absent when an element brings its own. */
+export interface DistroConfig {
+  readonly name: string;
+  readonly release: string;
+  /** Debian architecture name, such as `amd64`. */
+  readonly arch: string;
+  readonly mirror?: string | undefined;
+  readonly security_mirror?: string | undefined;
+  readonly components: readonly string[];
+  /** mmdebstrap variant, such as `minbase`. */
+  readonly variant: string;
+}
+
+export type OutputFormat = 'raw' | 'qcow2' | 'tar';
+
+export interface OutputConfig {
+  readonly format: OutputFormat;
+  /** Relative to the directory of image.yaml. Default `<name>.<format>`; `<name>-<disk>.<format>` when `disk` is given. */
+  readonly path: string;
+  /** Of qcow2: `zstd` (default), `zlib`, `none`. Of tar: `none` (default), `zstd`, `gzip`. */
+  readonly compression: 'zstd' | 'zlib' | 'gzip' | 'none';
+  /** Name of the local_loop node; absent for the first disk and for tar. */
+  readonly disk?: string | undefined;
+  /** JSON pointer of its declaration. */
+  readonly pointer: string;
+}
+
+/** image.yaml, checked, with every default filled in. */
+export interface ImageConfig {
+  readonly apiVersion: 'dib/v1';
+  readonly name: string;
+  readonly distro?: DistroConfig | undefined;
+  readonly elements: readonly string[];
+  readonly elements_path: readonly string[];
+  readonly packages: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** diskimage-builder's block-device configuration, any notation, unparsed. Absent: elements or the built-in default supply it. */
+  readonly block_device?: readonly Json[] | undefined;
+  readonly outputs: readonly OutputConfig[];
+}
+
+/** An image with the file it came from. */
+export interface LoadedImage {
+  /** Absolute path of image.yaml. */
+  readonly file: string;
+  /** Absolute path of the directory that relative paths of the image start from. */
+  readonly directory: string;
+  /** SHA-256 of the file's bytes. */
+  readonly sha256: string;
+  readonly text: string;
+  readonly config: ImageConfig;
+  readonly locate: Locator;
+  /** A value exactly as it is written, quotes included, by JSON pointer: `0700` and `'0700'` differ only here. Undefined where nothing stands. */
+  readonly sourceText: (pointer: string) => string | undefined;
+}

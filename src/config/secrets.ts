@@ -1,0 +1,31 @@
+import { scryptSync } from 'node:crypto';
+
+/** Variables of this sort are never shown, logged or stored. */
+const SECRET_NAME = /PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|PRIVATE_KEY|CREDENTIAL/;
+
+/** Whether a variable's name says that its value is secret. */
+export function isSecretName(name: string): boolean {
+  return SECRET_NAME.test(name.toUpperCase());
+}
+
+const fingerprints = new Map<string, string>();
+
+/**
+ * Stands for a secret where a change of it must be noticed: equal secrets of one variable have equal fingerprints.
+ * scrypt (RFC 7914) makes guessing the secret from it costly, as a plain digest would not.
+ */
+export function secretFingerprint(name: string, value: string): string {
+  const id = `${name}=${value}`;
+  const found = fingerprints.get(id);
+  if (found !== undefined) return found;
+  const fingerprint = `(sensitive ${scryptSync(value, `dib/${name}`, 16).toString('hex')})`;
+  fingerprints.set(id, fingerprint);
+  return fingerprint;
+}
+
+/** The variables with every secret value replaced by its fingerprint. */
+export function maskSecrets(variables: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(variables).map(([name, value]) => [name, isSecretName(name) ? secretFingerprint(name, value) : value]),
+  );
+}

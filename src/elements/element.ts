@@ -1,0 +1,102 @@
+import type { SourceRange } from '../diagnostics/diagnostic.ts';
+
+/** The phases in the order in which they run (diskimage-builder's directory names). */
+export const PHASES = [
+  'root.d',
+  'extra-data.d',
+  'pre-install.d',
+  'install.d',
+  'post-install.d',
+  'post-root.d',
+  'pre-finalise.d',
+  'finalise.d',
+  'cleanup.d',
+] as const;
+export type Phase = (typeof PHASES)[number];
+
+/** Phases whose hooks run outside the tree, with TARGET_ROOT set. */
+export const OUTSIDE_PHASES: readonly Phase[] = ['root.d', 'extra-data.d', 'post-root.d', 'pre-finalise.d', 'cleanup.d'];
+
+/** An element found on the search path. */
+export interface Element {
+  /** Base name of its real path. */
+  readonly name: string;
+  /** Absolute path of its directory. */
+  readonly directory: string;
+  readonly deps: readonly string[];
+  readonly provides: readonly string[];
+  /** Shipped with dib. */
+  readonly builtin: boolean;
+}
+
+/** A script of a phase. */
+export interface Hook {
+  readonly phase: Phase;
+  /** File name: what the order goes by. */
+  readonly name: string;
+  readonly element: string;
+  /** Absolute path on the host. */
+  readonly path: string;
+  /** SHA-256 of its bytes. */
+  readonly sha256: string;
+}
+
+/** A file or directory of an element that hooks read through TMP_HOOKS_PATH, such as `static/` or `bin/`. */
+export interface HookFile {
+  /** Path below the hooks directory, with `/`. */
+  readonly path: string;
+  readonly element: string;
+  readonly source: string;
+  readonly sha256: string;
+  readonly executable: boolean;
+  /** Of a symbolic link that is kept as one (below `static/`): its target; `sha256` is then that of the target's text. */
+  readonly link?: string | undefined;
+}
+
+/** A package that elements or the image ask for, by the name that the distribution knows. */
+export interface PackageRequest {
+  readonly name: string;
+  /** Elements that asked for it, or `image.yaml`, sorted. */
+  readonly requestedBy: readonly string[];
+}
+
+/** The packages of one phase. */
+export interface PhasePackages {
+  readonly install: readonly PackageRequest[];
+  readonly uninstall: readonly PackageRequest[];
+}
+
+/** Everything that the elements of an image amount to; pure data, read once while planning. */
+export interface ElementSet {
+  /** In dependency order, ties by name. */
+  readonly elements: readonly Element[];
+  /** Element that provides `operating-system` by its own root.d; absent when dib bootstraps natively. */
+  readonly operatingSystem?: string | undefined;
+  /** The operating system that dib bootstraps natively; absent when an element brings its own. */
+  readonly native?: { readonly name: string; readonly release: string } | undefined;
+  /** Hooks per phase, in the order in which they run. */
+  readonly hooks: Readonly<Record<Phase, readonly Hook[]>>;
+  /** environment.d files in the order in which they are sourced. */
+  readonly environmentFiles: readonly HookFile[];
+  /** Everything else that is merged below TMP_HOOKS_PATH, sorted by path. */
+  readonly files: readonly HookFile[];
+  /** What environment.d is statically known to export, after the caller's environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Files of the builder that a variable names and hooks read (such as DIB_DEV_USER_AUTHORIZED_KEYS), by variable. */
+  readonly inputFiles: Readonly<Record<string, { readonly path: string; readonly sha256: string }>>;
+  readonly packages: Readonly<Record<'pre-install.d' | 'install.d' | 'post-install.d', PhasePackages>>;
+  /** Per element, the flattened pkg-map of this distribution: name -> real names, '' for none. */
+  readonly packageMaps: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** SHA-256 of the helpers that run hooks and install packages. */
+  readonly libexec: string;
+  /** block-device-ARCH.yaml or block-device-default.yaml of the first element that has one. */
+  readonly blockDevice?: { readonly file: string; readonly text: string; readonly element: string } | undefined;
+  /** SHA-256 over all of the above. */
+  readonly digest: string;
+}
+
+/** A name that the user wrote in image.yaml. */
+export interface NamedElement {
+  readonly name: string;
+  readonly range?: SourceRange | undefined;
+}

@@ -1,0 +1,270 @@
+import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { DistroConfig } from '../config/image.ts';
+import { type Checked, hasErrors, type SourceRange } from '../diagnostics/diagnostic.ts';
+import { quoted, quotedPath } from '../diagnostics/printable.ts';
+import { jsonDigest, sha256 } from '../util/hash.ts';
+import type { Json } from '../util/json.ts';
+import { type Element, type ElementSet, type HookFile, type NamedElement, PHASES } from './element.ts';
+import { evaluateEnvironment, type StaticEnvironment } from './environment.ts';
+import { collectHooks, type HookTree } from './hooks.ts';
+import { libexecDigest } from './libexec-digest.ts';
+import { builtinElementsDirectory, libexecDirectory } from './locations.ts';
+import { installTypeOf, type PackageEntry, readPackageInstalls, readPackageList } from './package-installs.ts';
+import { loadPackageMap, type PackageMap } from './package-map.ts';
+import { reconcilePackages } from './packages.ts';
+import { collectProblems, type Problems, startOfFile } from './problems.ts';
+import { type ResolveRequest, resolveElements } from './resolve.ts';
+import { type FoundElement, indexElements } from './search.ts';
+import { checkVariables, packageListVariables } from './variables.ts';
+
+/** What `loadElements` needs to know of an image. */
+export interface ElementsRequest {
+  /** `elements:` of image.yaml. Names with a slash are paths relative to `imageDirectory`. */
+  readonly named: readonly NamedElement[];
+  /** Directories of elements; an earlier one wins. The shipped ones come last and need not be listed. */
+  readonly searchPath: readonly string[];
+  /** Directory of image.yaml. */
+  readonly imageDirectory: string;
+  readonly distro?: DistroConfig | undefined;
+  /** Debian architecture name. */
+  readonly arch: string;
+  /** The user's variables, which environment.d files see. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** `packages:` of image.yaml. */
+  readonly packages: readonly string[];
+  /** Leave out the element `base`. */
+  readonly skipBase?: boolean | undefined;
+  /** image.yaml declares `block_device` itself. */
+  readonly hasBlockDevice?: boolean | undefined;
+  /** Place in image.yaml of a variable of `environment`; without it, misspelt variables are not told. */
+  readonly locateVariable?: ((name: string) => SourceRange | undefined) | undefined;
+  /** For tests: another directory of shipped elements. */
+  readonly builtinDirectory?: string | undefined;
+}
+
+/** Variables that name a file of the builder which a hook copies into the image, so that its content is part of the result. */
+const FILE_VARIABLES: readonly string[] = ['DIB_DEV_USER_AUTHORIZED_KEYS'];
+
+/** Public keys in the variable itself. */
+const LITERAL_KEYS = /^(ssh-|ecdsa-|sk-)/;
+
+/** Release of Debian that is built when nothing names one. */
+const DEFAULT_RELEASE = 'bookworm';
+
+/**
+ * Resolves the elements of an image and reads everything of them that a plan depends on. Nothing is run, and equal inputs give equal
+ * results. All problems are reported at once; the value is absent if one of them is an error.
+ */
+export async function loadElements(request: ElementsRequest): Promise<Checked<ElementSet>> {
+  const problems = collectProblems();
+  const index = indexElements(request.searchPath, request.builtinDirectory ?? builtinElementsDirectory(), problems);
+  const resolution = resolveElements(resolveRequest(request), index, problems);
+  if (resolution === undefined) return { diagnostics: problems.list };
+  const { elements } = resolution;
+  const initial = initialEnvironment(request, elements);
+  const tree = collectHooks(elements, (name) => installTypeOf(name, initial), problems);
+  const texts = tree.environmentFiles.map((file) => readFileSync(file.source, 'utf8'));
+  const environment = evaluateEnvironment(texts, initial);
+  const system = operatingSystem(resolution.operatingSystem, elements, tree, environment, request, problems);
+  const maps = packageMaps(elements, environment.values, problems);
+  const entries = packageEntries(elements, tree, environment, request.arch, problems);
+  if (request.locateVariable !== undefined) {
+    const mentioned = new Set([...tree.variables, ...elements.flatMap((element) => packageListVariables(element.directory))]);
+    checkVariables(Object.keys(request.environment).sort(), mentioned, request.locateVariable, problems);
+  }
+  const content = {
+    elements: elements.map(publicElement),
+    operatingSystem: system.foreign,
+    native: system.native,
+    hooks: tree.hooks,
+    environmentFiles: tree.environmentFiles,
+    files: tree.files,
+    environment: environment.values,
+    inputFiles: inputFiles(request, environment.values, problems),
+    packages: reconcilePackages(entries, maps, request.packages),
+    packageMaps: maps,
+    libexec: libexecDigest(libexecDirectory()),
+    blockDevice: blockDevice(elements, request.arch),
+  };
+  if (hasErrors(problems.list)) return { diagnostics: problems.list };
+  return { value: { ...content, digest: digest(content) }, diagnostics: problems.list };
+}
+
+function resolveRequest(request: ElementsRequest): ResolveRequest {
+  return {
+    named: request.named,
+    imageDirectory: request.imageDirectory,
+    arch: request.arch,
+    distro: request.distro?.name,
+    skipBase: request.skipBase ?? false,
+    hasBlockDevice: request.hasBlockDevice ?? false,
+  };
+}
+
+function publicElement(element: FoundElement): Element {
+  const { name, directory, deps, provides, builtin } = element;
+  return { name, directory, deps, provides, builtin };
+}
+
+/** What environment.d files find set: the user's variables, and what dib itself tells every hook. */
+function initialEnvironment(request: ElementsRequest, elements: readonly FoundElement[]): Record<string, string> {
+  const { distro } = request;
+  return {
+    DIB_DEFAULT_INSTALLTYPE: 'source',
+    ...(distro === undefined ? {} : { DISTRO_NAME: distro.name, DIB_RELEASE: distro.release }),
+    ...request.environment,
+    ARCH: request.arch,
+    IMAGE_ELEMENT: elements.map((element) => element.name).join(' '),
+  };
+}
+
+interface OperatingSystem {
+  readonly foreign?: string | undefined;
+  readonly native?: { readonly name: string; readonly release: string } | undefined;
+}
+
+/** A shipped operating-system element is bootstrapped natively; any other has to bring a root.d of its own, or get it from what it depends on. */
+function operatingSystem(
+  provider: string,
+  elements: readonly FoundElement[],
+  tree: HookTree,
+  environment: StaticEnvironment,
+  request: ElementsRequest,
+  problems: Problems,
+): OperatingSystem {
+  const element = elements.find((item) => item.name === provider);
+  if (element?.builtin !== true) {
+    if (tree.hooks['root.d'].length > 0) return { foreign: provider };
+    problems.error({
+      code: 'DIB_ELEMENT_NO_ROOT',
+      summary: `The element ${quoted(provider)} provides \`operating-system\`, but nothing builds it`,
+      detail: 'Neither it nor what it depends on has a hook in `root.d`.',
+      range: startOfFile(element?.directory ?? ''),
+    });
+    return {};
+  }
+  const { values } = environment;
+  const name = values['DISTRO_NAME'] ?? provider.replace(/-minimal$/, '');
+  const release = values['DIB_RELEASE'] ?? DEFAULT_RELEASE;
+  if (request.distro !== undefined) checkDistro(provider, request.distro, name, release, request, problems);
+  return { native: { name, release } };
+}
+
+/** `distro` and the elements have to mean the same system. */
+function checkDistro(
+  provider: string,
+  distro: DistroConfig,
+  name: string,
+  release: string,
+  request: ElementsRequest,
+  problems: Problems,
+): void {
+  const range = request.named.find((named) => named.name === provider)?.range ?? request.named[0]?.range;
+  if (provider !== `${distro.name}-minimal`) {
+    problems.error({
+      code: 'DIB_ELEMENT_DISTRO_CONFLICT',
+      summary: `The image's distro is ${quoted(distro.name)}, but its element ${quoted(provider)} is ${quoted(name)}`,
+      help: `Leave out either \`distro\` or the element ${quoted(provider)}.`,
+      range,
+    });
+  } else if (release !== distro.release) {
+    problems.error({
+      code: 'DIB_ELEMENT_DISTRO_CONFLICT',
+      summary: `The image's distro says release ${quoted(distro.release)}, but \`DIB_RELEASE\` is ${quoted(release)}`,
+      help: 'Leave `DIB_RELEASE` out of the environment.',
+      range,
+    });
+  }
+}
+
+function packageMaps(
+  elements: readonly FoundElement[],
+  environment: Readonly<Record<string, string>>,
+  problems: Problems,
+): Record<string, PackageMap> {
+  const maps: Record<string, PackageMap> = {};
+  for (const element of [...elements].sort((left, right) => (left.name < right.name ? -1 : 1))) {
+    const distro = environment['DISTRO_NAME'] ?? '';
+    const map = loadPackageMap(element.directory, distro, environment['DIB_RELEASE'] ?? '', problems);
+    if (map !== undefined) maps[element.name] = map;
+  }
+  return maps;
+}
+
+function packageEntries(
+  elements: readonly FoundElement[],
+  tree: HookTree,
+  environment: StaticEnvironment,
+  arch: string,
+  problems: Problems,
+): PackageEntry[] {
+  const conditions = { arch, environment: environment.values, unknown: environment.unknown };
+  return [
+    ...elements.flatMap((element) => readPackageInstalls(element, conditions, problems)),
+    ...tree.packageLists.flatMap((list) => readPackageList(list)),
+  ];
+}
+
+/** The layout that elements bring: of the first element, in dependency order, that has one for the architecture. */
+function blockDevice(elements: readonly FoundElement[], arch: string): ElementSet['blockDevice'] {
+  const key = arch === 'ppc64le' ? 'ppc64el' : arch;
+  for (const element of elements) {
+    for (const name of [`block-device-${key}.yaml`, 'block-device-default.yaml']) {
+      const file = join(element.directory, name);
+      if (statSync(file, { throwIfNoEntry: false })?.isFile())
+        return { file, text: readFileSync(file, 'utf8'), element: element.name };
+    }
+  }
+  return undefined;
+}
+
+function inputFiles(
+  request: ElementsRequest,
+  environment: Readonly<Record<string, string>>,
+  problems: Problems,
+): ElementSet['inputFiles'] {
+  const files: Record<string, { path: string; sha256: string }> = {};
+  for (const variable of FILE_VARIABLES) {
+    const value = environment[variable];
+    if (value === undefined || value === '' || LITERAL_KEYS.test(value)) continue;
+    const path = resolve(request.imageDirectory, value);
+    try {
+      files[variable] = { path, sha256: sha256(readFileSync(realpathSync(path))) };
+    } catch {
+      problems.error({
+        code: 'DIB_ELEMENT_INPUT_FILE',
+        summary: `${quoted(variable)} names a file that cannot be read: ${quotedPath(path)}`,
+        help: 'A relative path starts from the directory of `image.yaml`.',
+      });
+    }
+  }
+  return files;
+}
+
+/** SHA-256 over the content; paths of this machine are left out of it. */
+function digest(set: Omit<ElementSet, 'digest'>): string {
+  const file = ({ path, element, sha256: hash, executable, link }: HookFile): Json => ({
+    path,
+    element,
+    sha256: hash,
+    executable,
+    link,
+  });
+  return jsonDigest({
+    elements: set.elements.map(({ name, deps, provides }) => ({ name, deps, provides })),
+    operatingSystem: set.operatingSystem,
+    native: set.native,
+    hooks: PHASES.flatMap((phase) =>
+      set.hooks[phase].map(({ name, element, sha256: hash }) => ({ phase, name, element, sha256: hash })),
+    ),
+    environmentFiles: set.environmentFiles.map(file),
+    files: set.files.map(file),
+    environment: set.environment,
+    inputFiles: Object.fromEntries(Object.entries(set.inputFiles).map(([name, value]) => [name, value.sha256])),
+    packages: set.packages as unknown as Json,
+    packageMaps: set.packageMaps,
+    libexec: set.libexec,
+    blockDevice: set.blockDevice?.text,
+  });
+}

@@ -1,0 +1,74 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { LineCounter, parseDocument } from 'yaml';
+import type { Problems } from './problems.ts';
+import { isRecord, parseProblems, wholeFile } from './yaml-file.ts';
+
+/** Name -> names of the distribution, several separated by blanks, '' for none. */
+export type PackageMap = Readonly<Record<string, string>>;
+
+const FAMILIES: Readonly<Record<string, readonly string[]>> = {
+  redhat: ['almalinux', 'centos', 'fedora', 'openeuler', 'rhel', 'rocky'],
+  debian: ['debian', 'ubuntu'],
+  suse: ['opensuse'],
+  gentoo: ['gentoo'],
+};
+
+/** The family that package maps sort a distribution into, if any. */
+export function distroFamily(distro: string): string | undefined {
+  return Object.keys(FAMILIES).find((family) => FAMILIES[family]?.includes(distro));
+}
+
+/**
+ * Reads `pkg-map` of an element and flattens it for one distribution and release: default, then family, distribution and release, each
+ * overriding the one before it. `9-stream` falls back on `9`.
+ */
+export function loadPackageMap(directory: string, distro: string, release: string, problems: Problems): PackageMap | undefined {
+  const file = join(directory, 'pkg-map');
+  if (!existsSync(file)) return undefined;
+  const text = readFileSync(file, 'utf8');
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  if (parseProblems(document, lines, file, 'DIB_ELEMENT_PKG_MAP', problems)) return undefined;
+  const content: unknown = document.toJS();
+  if (!isRecord(content)) {
+    problems.error({
+      code: 'DIB_ELEMENT_PKG_MAP',
+      summary: 'A pkg-map is a JSON object with the members `default`, `family`, `distro` and `release`',
+      range: wholeFile(file, text),
+    });
+    return undefined;
+  }
+  const releases = at(content, 'release', distro);
+  const sections = [
+    at(content, 'default'),
+    at(content, 'family', distroFamily(distro) ?? ''),
+    at(content, 'distro', distro),
+    at(releases, release.replace(/-stream$/, '')),
+    at(releases, release),
+  ];
+  const map: Record<string, string> = {};
+  for (const section of sections) {
+    if (!isRecord(section)) continue;
+    for (const [name, value] of Object.entries(section)) map[name] = String(value ?? '').trim();
+  }
+  return Object.fromEntries(Object.entries(map).sort(([left], [right]) => (left < right ? -1 : 1)));
+}
+
+function at(value: unknown, ...keys: string[]): unknown {
+  return keys.reduce((current, key) => (isRecord(current) ? current[key] : undefined), value);
+}
+
+/** The packages that a name stands for; a name that the map does not have stands for itself. */
+export function mapPackage(map: PackageMap | undefined, name: string): string[] {
+  const value = map !== undefined && Object.hasOwn(map, name) ? (map[name] ?? name) : name;
+  return value.split(/\s+/).filter((item) => item !== '');
+}
+
+/** The form that `pkg-map` reads inside the image: one line per name, `name` TAB `package package`. */
+export function renderPackageMap(map: PackageMap): string {
+  return Object.keys(map)
+    .sort()
+    .map((name) => `${name}\t${map[name] ?? ''}\n`)
+    .join('');
+}
