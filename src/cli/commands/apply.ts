@@ -1,0 +1,234 @@
+import { cpus } from 'node:os';
+import { relative } from 'node:path';
+import type { Command } from 'commander';
+import { ExitCode, fail } from '../../diagnostics/errors.ts';
+import type { Past } from '../../plan/make-plan.ts';
+import type { Plan } from '../../plan/plan.ts';
+import type { ReadImage } from '../../plan/prepare.ts';
+import type { StateLock } from '../../state/lock.ts';
+import type { State } from '../../state/state.ts';
+import { type GlobalOptions, parseCount, parseDuration, printDiagnostics, runCommand } from '../command.ts';
+import { addPlanOptions, type PlanFlags, planOptions } from '../plan-options.ts';
+import { approve, asEvents, preflight, runPlan, sayEvent } from '../run-plan.ts';
+import { isRoot, type Location, locateImage, readImage, readPast } from '../session.ts';
+import { dibVersion } from '../version.ts';
+
+interface Options extends GlobalOptions, PlanFlags {
+  readonly autoApprove?: boolean;
+  readonly keepAttached?: boolean;
+  readonly keepOnFailure?: boolean;
+  readonly parallelism: number;
+  readonly lockTimeout?: number;
+}
+
+/** `dib apply`: builds what the image describes. */
+export function registerApply(program: Command): void {
+  const command = program
+    .command('apply')
+    .description('show the plan, ask, and carry it out')
+    .argument('[file]', 'image, or a plan saved with `dib plan --out`', 'image.yaml')
+    .option('--auto-approve', 'do not ask')
+    .option('--json', 'print events as JSON, one object a line')
+    .option('--keep-attached', 'leave the finished image attached and mounted below .dib, until `dib destroy`')
+    .option('--keep-on-failure', 'after a failure leave attached what is attached')
+    .option('-j, --parallelism <count>', 'actions that run at once', parseCount, Math.max(2, Math.min(4, cpus().length)))
+    .option('--lock-timeout <duration>', 'wait so long for the state lock', parseDuration, 0);
+  addPlanOptions(command).action((file: string, _options: unknown, self: Command) => {
+    const options = self.optsWithGlobals<Options>();
+    return runCommand(options, () => asEvents(options, () => applyCommand(file, options)));
+  });
+}
+
+async function applyCommand(file: string, options: Options): Promise<ExitCode> {
+  const { readPlanFile } = await import('../../plan/plan-file.ts');
+  const saved = await readPlanFile(file);
+  if (saved !== undefined) refusePlanningOptions(options);
+  const location = locateImage(saved?.image.file ?? file, options);
+  const { read, warnings } = await readImage(location.file);
+  const { lockState } = await import('../../state/lock.ts');
+  const lock = await lockState(location.paths.state, {
+    operation: 'apply',
+    timeout: options.lockTimeout,
+    onWait: (message) => process.stderr.write(`${message}\n`),
+  });
+  try {
+    const { past, state } = await readPast(location);
+    const plan =
+      saved === undefined ? await planNow(read, past, location, warnings, options) : await takeSaved(saved, file, read, past);
+    return await applyLocked({ plan, approved: saved !== undefined, state, location, lock, options });
+  } finally {
+    await lock.release();
+  }
+}
+
+function refusePlanningOptions(options: Options): void {
+  const given = (['worker', 'realisation', 'replace', 'target', 'upgrade'] as const).find((name) => options[name] !== undefined);
+  if (given === undefined) return;
+  fail(
+    {
+      code: 'DIB_CLI_USAGE',
+      summary: `\`--${given}\` cannot be given with a saved plan`,
+      detail: 'A saved plan is applied exactly as it was made.',
+      help: `Give \`--${given}\` to \`dib plan --out\`.`,
+    },
+    ExitCode.Usage,
+  );
+}
+
+async function planNow(
+  read: ReadImage,
+  past: Past,
+  location: Location,
+  warnings: Parameters<typeof printDiagnostics>[0],
+  options: Options,
+): Promise<Plan> {
+  const [{ makePlan }, { kindRegistry }] = await Promise.all([
+    import('../../plan/make-plan.ts'),
+    import('../../kinds/registry.ts'),
+  ]);
+  const { paths } = location;
+  const request = {
+    read,
+    past,
+    paths,
+    kinds: kindRegistry(),
+    options: planOptions(options),
+    dibVersion: dibVersion(),
+    isRoot: isRoot(),
+  };
+  const made = await makePlan(request);
+  const all = [...warnings, ...made.warnings];
+  if (options.json !== true) await printDiagnostics(all, options);
+  else for (const diagnostic of all) sayEvent(options, { type: 'diagnostic', diagnostic }, diagnostic.summary, 'warn');
+  return made.plan;
+}
+
+async function takeSaved(saved: Plan, file: string, read: ReadImage, past: Past): Promise<Plan> {
+  const [{ refuseStale }, { bindingOf }] = await Promise.all([
+    import('../../plan/plan-file.ts'),
+    import('../../plan/make-plan.ts'),
+  ]);
+  refuseStale(saved, bindingOf(read.image, past), file);
+  return saved;
+}
+
+interface LockedApply {
+  readonly plan: Plan;
+  /** It was looked at when it was saved. */
+  readonly approved: boolean;
+  readonly state: State | undefined;
+  readonly location: Location;
+  readonly lock: StateLock;
+  readonly options: Options;
+}
+
+async function applyLocked(request: LockedApply): Promise<ExitCode> {
+  const { plan, location, lock, options } = request;
+  await announce(plan, options);
+  const changes = plan.resource_changes.some(({ change }) => change.actions[0] !== 'no-op');
+  if (changes) {
+    await preflight(plan);
+    if (!request.approved && options.autoApprove !== true) await approve('Do you want to perform these actions?', 'Apply');
+    const detached = await detachKept(request);
+    if (detached !== ExitCode.Ok) return detached;
+    const jobOptions = { parallelism: options.parallelism, keepOnFailure: options.keepOnFailure ?? false };
+    const outcome = await runPlan({ operation: 'apply', plan, paths: location.paths, lock, jobOptions, options });
+    if (options.json !== true && outcome.summary !== undefined) process.stdout.write(`\n${outcome.summary}\n`);
+    if (outcome.exitCode === ExitCode.Interrupted && options.json !== true)
+      process.stderr.write('Run `dib apply` again to go on from here, or `dib destroy` to remove what is there.\n');
+    if (outcome.exitCode !== ExitCode.Ok) return outcome.exitCode;
+  } else {
+    const cleared = await clearLeft(request);
+    if (cleared !== ExitCode.Ok) return cleared;
+  }
+  if (options.keepAttached === true) {
+    const code = await inSharedNamespace('attach', plan, location, lock, options);
+    if (code !== ExitCode.Ok) return code;
+  }
+  if (options.json !== true) await printOutputs(location);
+  return ExitCode.Ok;
+}
+
+/** A run that was killed after its last action has nothing left to make, but may have left loop devices and temporary files. */
+async function clearLeft(request: LockedApply): Promise<ExitCode> {
+  const { hasJob } = await import('../../workers/job-file.ts');
+  const { plan, location, lock, options } = request;
+  if (!hasJob(location.paths.state)) return ExitCode.Ok;
+  if (await isAttached(request)) return await inSharedNamespace('detach', plan, location, lock, options);
+  const jobOptions = { parallelism: 1, keepOnFailure: false };
+  return (await runPlan({ operation: 'detach', plan, paths: location.paths, lock, jobOptions, options })).exitCode;
+}
+
+/** What an earlier --keep-attached left is mounted where only a process outside of the worker's mount namespace can unmount it. */
+async function detachKept(request: LockedApply): Promise<ExitCode> {
+  const { plan, location, lock, options } = request;
+  return (await isAttached(request)) ? await inSharedNamespace('detach', plan, location, lock, options) : ExitCode.Ok;
+}
+
+async function isAttached({ state }: LockedApply): Promise<boolean> {
+  const { readHost } = await import('../../state/host.ts');
+  const { bootId } = await readHost();
+  return state?.resources.some((resource) => resource.attachment?.bootId === bootId) ?? false;
+}
+
+async function announce(plan: Plan, options: Options): Promise<void> {
+  if (options.json !== true) {
+    const [{ renderPlan }, { colourFor }] = await Promise.all([import('../../ui/plan-text.ts'), import('../../ui/colour.ts')]);
+    process.stdout.write(renderPlan(plan, colourFor(process.stdout, options.color), process.stdout.columns));
+    return;
+  }
+  sayEvent(options, { type: 'version', dib: plan.dib_version, ui: '1.0' }, `dib ${plan.dib_version}`);
+  for (const { address, change, reason } of plan.resource_changes) {
+    if (change.actions[0] === 'no-op') continue;
+    sayEvent(
+      options,
+      { type: 'planned_change', change: { resource: { addr: address }, action: change.actions } },
+      `${address} ${reason}`,
+    );
+  }
+  const { add, change, destroy } = plan.summary;
+  const { summaryLine } = await import('../../ui/plan-text.ts');
+  sayEvent(options, { type: 'change_summary', changes: { add, change, remove: destroy, operation: 'plan' } }, summaryLine(plan));
+}
+
+/** Attaches or detaches everything outside of any private mount namespace, so that it outlives dib. */
+async function inSharedNamespace(
+  operation: 'attach' | 'detach',
+  plan: Plan,
+  location: Location,
+  lock: StateLock,
+  options: Options,
+): Promise<ExitCode> {
+  if (!isRoot()) {
+    fail(
+      {
+        code: 'DIB_APPLY_ATTACH_ROOT',
+        summary:
+          operation === 'attach'
+            ? 'The image is built, but attaching it needs root'
+            : 'The image is attached, and detaching it needs root',
+        detail: 'Loop devices and mounts that outlive dib are made and undone by root.',
+        help:
+          operation === 'attach'
+            ? 'Look into it with `dib boot`, or run `sudo dib apply --keep-attached`.'
+            : 'Run `sudo dib destroy`, or this command with sudo.',
+      },
+      ExitCode.Unavailable,
+    );
+  }
+  const job = { operation, plan: { ...plan, worker: { ...plan.worker, name: 'host' as const } }, paths: location.paths };
+  const outcome = await runPlan({ ...job, lock, jobOptions: { parallelism: 1, keepOnFailure: false }, options });
+  return outcome.exitCode;
+}
+
+/** What was built, and what to do with it. */
+async function printOutputs(location: Location): Promise<void> {
+  const [{ readState }, { renderOutputs }] = await Promise.all([
+    import('../../state/store.ts'),
+    import('../../ui/outputs-text.ts'),
+  ]);
+  const state = await readState(location.paths.state);
+  if (state === undefined) return;
+  const here = relative(process.cwd(), location.file);
+  process.stdout.write(renderOutputs(state, here.startsWith('..') ? location.file : here));
+}

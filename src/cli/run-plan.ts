@@ -1,0 +1,149 @@
+import { join } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import { ExitCode, fail } from '../diagnostics/errors.ts';
+import { quoted } from '../diagnostics/printable.ts';
+import { listOf } from '../diagnostics/suggest.ts';
+import type { Event, EventBody } from '../engine/events.ts';
+import type { Job, JobOptions } from '../engine/job.ts';
+import type { Paths } from '../kinds/kind.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { StateLock } from '../state/lock.ts';
+import { type GlobalOptions, printDiagnostics } from './command.ts';
+
+/** Asks for `yes` on the terminal. Throws where nobody can answer (DIB_CLI_NOT_APPROVED) or the answer is another (DIB_CLI_CANCELLED). */
+export async function approve(question: string, what: 'Apply' | 'Destroy'): Promise<void> {
+  if (process.stdin.isTTY !== true) {
+    fail(
+      {
+        code: 'DIB_CLI_NOT_APPROVED',
+        summary: `${what} needs an answer, and standard input is no terminal`,
+        detail: 'Nothing was changed.',
+        help: `Look at the plan and give \`--auto-approve\`${what === 'Apply' ? ', or apply a plan saved with `dib plan --out`' : ''}.`,
+      },
+      ExitCode.Usage,
+    );
+  }
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await terminal.question(`\n${question}\n  Only 'yes' is accepted.\n\n  Enter a value: `);
+    if (answer !== 'yes') fail({ code: 'DIB_CLI_CANCELLED', summary: `${what} cancelled`, detail: 'Nothing was changed.' });
+  } finally {
+    terminal.close();
+  }
+}
+
+/** Fails early, with what to install or to choose, when the worker of a plan cannot run here or lacks a program. */
+export async function preflight(plan: Plan): Promise<void> {
+  const [{ probeWorkers }, { missingTools }] = await Promise.all([import('../workers/probe.ts'), import('../doctor/tools.ts')]);
+  const capability = (await probeWorkers())[plan.worker.name];
+  if (!capability.ok) {
+    fail(
+      {
+        code: 'DIB_APPLY_WORKER',
+        summary: `The worker ${quoted(plan.worker.name)} cannot run here: ${capability.reason}`,
+        detail: `The plan needs it: ${plan.worker.reason}.`,
+        help: capability.help ?? 'See `dib doctor`.',
+      },
+      ExitCode.Unavailable,
+    );
+  }
+  const needed = plan.resource_changes.flatMap((change) => change.requires.filter((requirement) => requirement.need === 'tool'));
+  const missing = missingTools([...new Set(needed.map((tool) => tool.name))]);
+  if (missing.length === 0) return;
+  const packages = [
+    ...new Set(missing.map((tool) => tool.package ?? needed.find(({ name }) => name === tool.name)?.package ?? tool.name)),
+  ].sort();
+  const why = (name: string) => needed.find((tool) => tool.name === name)?.why ?? 'an action needs it';
+  fail(
+    {
+      code: 'DIB_APPLY_TOOLS',
+      summary: `Programs are missing: ${listOf(missing.map((tool) => tool.name))}`,
+      detail: missing.map((tool) => `  ${tool.name}: ${why(tool.name)}`).join('\n'),
+      help: `Install them with \`dib doctor --install\`, or with \`apt-get install ${packages.join(' ')}\`.`,
+    },
+    ExitCode.Unavailable,
+  );
+}
+
+export interface RunRequest {
+  readonly operation: Job['operation'];
+  readonly plan: Plan;
+  readonly paths: Paths;
+  readonly lock: StateLock;
+  readonly jobOptions: JobOptions;
+  readonly options: GlobalOptions;
+}
+
+/** What a run told besides its progress. */
+export interface RunOutcome {
+  readonly exitCode: ExitCode;
+  /** The line that sums the run up. */
+  readonly summary?: string | undefined;
+}
+
+/** Carries out a plan in its worker, shows the events as they come and the problems at the end. */
+export async function runPlan(request: RunRequest): Promise<RunOutcome> {
+  const { options, plan } = request;
+  const [{ startWorker, withSignals }, view] = await Promise.all([import('../workers/worker.ts'), progressView(options)]);
+  const diagnostics: Diagnostic[] = [];
+  let summary: string | undefined;
+  const { operation } = request;
+  // A name of its own for each run: several may use one cache at once.
+  const paths = { ...request.paths, scratch: join(request.paths.scratch, `${process.pid}-${Date.now()}`) };
+  const worker = await startWorker({
+    worker: plan.worker.name,
+    job: { format_version: '1.0', operation, plan, paths, options: request.jobOptions },
+    lockFd: request.lock.fd,
+    onEvent: (event) => {
+      view.event(event);
+      if (event.type === 'diagnostic') diagnostics.push(event.diagnostic);
+      if (event.type === 'change_summary') summary = event['@message'];
+    },
+  });
+  let exitCode: ExitCode;
+  try {
+    exitCode = await withSignals(
+      worker,
+      (message) => process.stderr.write(`\n${message}\n`),
+      () => worker.done,
+    );
+  } finally {
+    view.close();
+  }
+  if (options.json !== true) await printDiagnostics(diagnostics, options);
+  return { exitCode, summary };
+}
+
+async function progressView(options: GlobalOptions): Promise<{ event(event: Event): void; close(): void }> {
+  if (options.json === true) return { event: printEvent, close: () => {} };
+  const [{ liveProgress, plainProgress }, { colourFor }] = await Promise.all([
+    import('../ui/progress.ts'),
+    import('../ui/colour.ts'),
+  ]);
+  const colour = colourFor(process.stderr, options.color);
+  return process.stderr.isTTY ? liveProgress(process.stderr, colour) : plainProgress(process.stderr, colour);
+}
+
+function printEvent(event: Event): void {
+  process.stdout.write(`${JSON.stringify(event)}\n`);
+}
+
+/** An event of the front itself, for `--json`. */
+export function sayEvent(options: GlobalOptions, body: EventBody, message: string, level: Event['@level'] = 'info'): void {
+  if (options.json === true)
+    printEvent({ '@timestamp': new Date().toISOString(), '@level': level, '@message': message, ...body });
+}
+
+/** Failures before a worker runs, as events: a reader of `--json` gets one object a line, whatever happens. */
+export async function asEvents(options: GlobalOptions, body: () => Promise<ExitCode>): Promise<ExitCode> {
+  if (options.json !== true) return await body();
+  try {
+    return await body();
+  } catch (error) {
+    const [{ diagnosticsOf, exitCodeOf }] = await Promise.all([import('../engine/report.ts')]);
+    for (const diagnostic of diagnosticsOf(error))
+      sayEvent(options, { type: 'diagnostic', diagnostic }, diagnostic.summary, 'error');
+    return exitCodeOf([error]);
+  }
+}

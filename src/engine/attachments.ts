@@ -1,0 +1,134 @@
+import { withDependencies } from '../graph/dag.ts';
+import type { RecordedResource } from '../kinds/kind.ts';
+import { findResource } from '../state/state.ts';
+import { recordAttached, recordAttaching, recordDetached, recordDetaching } from '../state/transitions.ts';
+import { kindOf, perform, type Surroundings } from './actions.ts';
+import { teardownOrder } from './walk.ts';
+
+/**
+ * Attaches what actions need, once, and detaches it again. All changes go one after another; an attachment that is in use is not detached.
+ * The state knows of each before it is made and until it is gone.
+ */
+export class Attachments {
+  readonly #surroundings: Surroundings;
+  readonly #users = new Map<string, number>();
+  #queue: Promise<unknown> = Promise.resolve();
+  #wake: () => void = () => {};
+
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings;
+  }
+
+  /** Attaches all that a resource depends on, lowest first, runs `body`, and keeps it attached for others. */
+  async with<T>(dependsOn: readonly string[], body: () => Promise<T>): Promise<T> {
+    const needed = this.#closure(dependsOn);
+    const addresses = needed.map((resource) => resource.address);
+    // Counted within the queue: whoever waits there for the count to fall would wait for ever for one who stands behind.
+    await this.#serially(async () => {
+      for (const address of addresses) await this.#attach(address);
+      this.#count(addresses, 1);
+    });
+    try {
+      return await body();
+    } finally {
+      this.#count(addresses, -1);
+      this.#wake();
+    }
+  }
+
+  /** Detaches all that a resource depends on, once nobody uses it. */
+  async without(dependsOn: readonly string[]): Promise<void> {
+    const below = new Set(this.#closure(dependsOn).map((resource) => resource.address));
+    await this.#serially(async () => {
+      while ([...below].some((address) => (this.#users.get(address) ?? 0) > 0)) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+      // What stands on them goes first, even when the resource itself does not depend on it.
+      for (const resource of this.#attached()) {
+        const stands = withDependencies([resource.address], this.#surroundings.store.current.resources);
+        if ([...stands].some((address) => below.has(address))) await this.#detach(resource);
+      }
+    });
+  }
+
+  /** Attaches everything that is created. */
+  async attachAll(): Promise<void> {
+    await this.with(
+      this.#surroundings.store.current.resources.map((resource) => resource.address),
+      async () => {},
+    );
+  }
+
+  /** Detaches everything, deepest first; goes on after a failure and gives all of them. */
+  async detachAll(): Promise<readonly { readonly address: string; readonly error: unknown }[]> {
+    const failures: { address: string; error: unknown }[] = [];
+    await this.#serially(async () => {
+      for (const resource of this.#attached()) {
+        try {
+          await this.#detach(resource);
+        } catch (error) {
+          failures.push({ address: resource.address, error });
+        }
+      }
+    });
+    return failures;
+  }
+
+  #closure(addresses: readonly string[]): RecordedResource[] {
+    const { store, kinds } = this.#surroundings;
+    const wanted = withDependencies(addresses, store.current.resources);
+    const order = teardownOrder(store.current.resources).reverse();
+    return order.filter((resource) => wanted.has(resource.address) && kinds.get(resource.kind)?.attach !== undefined);
+  }
+
+  #attached(): RecordedResource[] {
+    return teardownOrder(this.#surroundings.store.current.resources).filter((resource) => resource.attachment !== undefined);
+  }
+
+  async #attach(address: string): Promise<void> {
+    const { store, kinds, bootId } = this.#surroundings;
+    const resource = findResource(store.current, address);
+    if (resource === undefined) return;
+    // What the record says of an earlier boot went with it.
+    const attachment = resource.attachment?.bootId === bootId ? resource.attachment : undefined;
+    if (attachment?.status === 'attached') return;
+    const kind = kindOf(kinds, resource);
+    await perform(this.#surroundings, { ...identity(resource), operation: 'attach' }, async (context) => {
+      if (attachment !== undefined) await kind.detach?.(resource, context);
+      const state = await store.update((current) => recordAttaching(current, address, bootId));
+      const outputs = (await kind.attach?.(findResource(state, address) as RecordedResource, context)) ?? {};
+      await store.update((current) => recordAttached(current, address, outputs));
+      return outputs;
+    });
+  }
+
+  async #detach(resource: RecordedResource): Promise<void> {
+    const { store, kinds, bootId } = this.#surroundings;
+    const { address } = resource;
+    if (resource.attachment?.bootId === bootId) {
+      const kind = kindOf(kinds, resource);
+      await perform(this.#surroundings, { ...identity(resource), operation: 'detach', teardown: true }, async (context) => {
+        await store.update((state) => recordDetaching(state, address));
+        await kind.detach?.(resource, context);
+        return {};
+      });
+    }
+    await store.update((state) => recordDetached(state, address));
+  }
+
+  #count(addresses: readonly string[], change: 1 | -1): void {
+    for (const address of addresses) this.#users.set(address, (this.#users.get(address) ?? 0) + change);
+  }
+
+  #serially<T>(body: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(body);
+    this.#queue = result.catch(() => {});
+    return result;
+  }
+}
+
+export function identity(resource: RecordedResource): { address: string; kind: string; name: string } {
+  return { address: resource.address, kind: resource.kind, name: resource.name };
+}

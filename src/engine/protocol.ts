@@ -1,0 +1,22 @@
+/** Front to worker, one JSON object a line on the worker's standard input. Its end means that the front is gone. */
+export interface ControlMessage {
+  readonly type: 'interrupt';
+  /** 1: finish what runs, tear down. 2: kill what runs, tear down within five seconds. */
+  readonly level: number;
+}
+
+/** The last line of a worker that ended by itself; all lines before it are Events. */
+export interface ExitMessage {
+  readonly type: 'worker_exit';
+  readonly exit_code: number;
+}
+
+/** An object with a `type`, or undefined for a line that is none. */
+export function parseMessage(line: string): { readonly type: string } | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof (value as { type?: unknown } | null)?.type === 'string' ? (value as { type: string }) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,117 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { debianArchitecture } from '../config/known-distros.ts';
+import { loadImage } from '../config/load.ts';
+import { DibError, fail } from '../diagnostics/errors.ts';
+import { quotedPath } from '../diagnostics/printable.ts';
+import { createRunner } from '../exec/run.ts';
+import type { Outputs, Realisation, Resource } from '../kinds/kind.ts';
+import type { KeyedLayerOutputs } from '../kinds/layer.ts';
+import { kindRegistry } from '../kinds/registry.ts';
+import { expand, layoutFacts } from '../plan/expand.ts';
+import { bindingOf } from '../plan/make-plan.ts';
+import type { Facts, Plan } from '../plan/plan.ts';
+import { type Prepared, prepareImage } from '../plan/prepare.ts';
+import { LayerCache } from '../rootfs/cache.ts';
+import { cacheLimit } from '../rootfs/cache-limit.ts';
+import { chooseSnapshotter } from '../rootfs/snapshot.ts';
+import type { Job, Runtime } from './job.ts';
+
+/** Everything that a run in a worker works with, made from its job. Destroying and attaching need nothing but the kinds. */
+export async function buildRuntime(job: Job): Promise<Runtime> {
+  return job.operation === 'apply' ? await applyRuntime(job) : recordRuntime(job);
+}
+
+function recordRuntime(job: Job): Runtime {
+  return {
+    kinds: kindRegistry(),
+    resolve: () => undefined,
+    factsFrom: () => undefined,
+    collect: async () => {
+      // Opening collects what dead builds left; a cache of another mapping is not ours to clean.
+      await LayerCache.open(job.paths.cache).catch(() => {});
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+async function applyRuntime(job: Job): Promise<Runtime> {
+  const { paths, plan } = job;
+  const image = await readPlanned(plan);
+  await mkdir(paths.scratch, { recursive: true });
+  const runner = createRunner();
+  const cache = await LayerCache.open(paths.cache);
+  const snapshotter = await chooseSnapshotter(paths.cache, paths.scratch, runner, () => {});
+  const libexec = fileURLToPath(new URL('../../libexec', import.meta.url));
+  const layers = {
+    elementSet: image.elements,
+    image: image.config,
+    layout: layoutFacts(image.devices),
+    cache,
+    snapshotter,
+    libexec,
+  };
+  const resolve = resolver(image, realisationOf(plan));
+  return {
+    kinds: kindRegistry({ trees: snapshotter, layers }),
+    resolve,
+    factsFrom,
+    collect: () => cache.collect(),
+    close: async () => {
+      await snapshotter.close();
+      await runner.run({ argv: ['sync', '--file-system', paths.cache] });
+      await cache.markFlushed();
+      await cache.unpin();
+      await cache.prune({ maxSize: cacheLimit() });
+      await rm(paths.scratch, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The image that was planned, read again with its secrets, which no plan holds. Throws DIB_PLAN_STALE if it changed meanwhile. */
+async function readPlanned(plan: Plan): Promise<Prepared> {
+  const loaded = await loadImage(plan.image.file, debianArchitecture());
+  if (loaded.value === undefined) throw new DibError(loaded.diagnostics);
+  const prepared = await prepareImage(loaded.value);
+  if (prepared.value === undefined) throw new DibError(prepared.diagnostics);
+  const { image } = prepared.value;
+  const { lineage, serial } = plan.bound_to;
+  const now = bindingOf(image, { lineage, serial, facts: {}, resources: [] });
+  if (now.configuration_sha256 !== plan.bound_to.configuration_sha256 || now.elements_sha256 !== plan.bound_to.elements_sha256) {
+    fail({
+      code: 'DIB_PLAN_STALE',
+      summary: `${quotedPath(plan.image.file)} or an element of it changed after the plan was made`,
+      detail: 'dib applies what was shown, not something newer.',
+      help: 'Run the same command again.',
+    });
+  }
+  return image;
+}
+
+function realisationOf(plan: Plan): Record<string, Realisation> {
+  const chosen = Object.entries(plan.worker.realisation);
+  return Object.fromEntries(chosen.map(([address, { name }]) => [address.replace(/^local_loop\./, ''), name]));
+}
+
+/** Expands once for each set of facts. */
+function resolver(image: Prepared, realisation: Readonly<Record<string, Realisation>>): Runtime['resolve'] {
+  let last: { readonly facts: Facts; readonly resources: ReadonlyMap<string, Resource> } | undefined;
+  return (address, facts) => {
+    if (last?.facts !== facts) {
+      const { resources, diagnostics } = expand(image, { facts, realisation });
+      const errors = diagnostics.filter((diagnostic) => diagnostic.severity === 'error');
+      if (errors.length > 0) throw new DibError(errors);
+      last = { facts, resources: new Map(resources.map((resource) => [resource.address, resource])) };
+    }
+    return last.resources.get(address);
+  };
+}
+
+/** The base tells what the mirror had, the last layer how much there is to store. */
+function factsFrom(resource: Resource, outputs: Outputs): Facts | undefined {
+  if (resource.kind !== 'layer') return undefined;
+  const { key, mirrorDigest, epoch, usage } = outputs as Partial<KeyedLayerOutputs>;
+  const base: Facts = mirrorDigest === undefined ? {} : { mirrorDigest, epoch };
+  const measured: Facts = usage === undefined || key === undefined ? {} : { usage: { layer: key, mounts: usage } };
+  return { ...base, ...measured };
+}

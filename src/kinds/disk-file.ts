@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { fail } from '../diagnostics/errors.ts';
+import { quotedPath } from '../diagnostics/printable.ts';
+import type { Command, Runner } from '../exec/command.ts';
+
+/** Bytes to write at a place in a file. */
+export interface Piece {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+const CHUNK = 1024 * 1024;
+const ZEROES = Buffer.alloc(CHUNK);
+
+/** What stat(2) says, or undefined if nothing stands there. */
+export async function statOrUndefined(path: string) {
+  try {
+    return await stat(path);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+/** Opens a disk file for writing, with an answer for the user if somebody took it away. */
+export async function openDisk(file: string): Promise<FileHandle> {
+  try {
+    return await open(file, 'r+');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    fail({
+      code: 'DIB_DISK_FILE_MISSING',
+      summary: `The disk file ${quotedPath(file)} is gone`,
+      detail: 'It was made by an earlier action and removed by something else while it was needed.',
+      help: 'Run `dib apply` again: the plan will make it anew.',
+    });
+  }
+}
+
+/** Writes pieces into an existing file and waits until they are on the disk. */
+export async function writePieces(file: string, pieces: readonly Piece[]): Promise<void> {
+  const handle = await openDisk(file);
+  try {
+    for (const piece of pieces) await handle.write(piece.bytes, 0, piece.bytes.length, piece.offset);
+    await handle.datasync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Reads exactly `length` bytes at `offset`; fewer where the file ends. */
+export async function readPiece(file: string, offset: number, length: number): Promise<Buffer> {
+  const handle = await open(file, 'r');
+  try {
+    const buffer = Buffer.alloc(length);
+    const { bytesRead } = await handle.read(buffer, 0, length, offset);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Waits until a file, or the names in a directory, are on the disk. */
+export async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes a rename or unlink of `path` durable. */
+export async function syncParent(path: string): Promise<void> {
+  await syncPath(dirname(path));
+}
+
+/** The command that turns an extent of a file into a hole. */
+export function punchCommand(file: string, offset: number | string, length: number | string): Command {
+  return { argv: ['fallocate', '--punch-hole', '--offset', String(offset), '--length', String(length), file] };
+}
+
+/**
+ * Makes an extent of a disk file read as zeroes, so that nothing of an earlier try shows through.
+ * Punches a hole where the file system can, writes zeroes elsewhere.
+ */
+export async function clearExtent(runner: Runner, file: string, offset: number, length: number): Promise<void> {
+  if (length <= 0) return;
+  const result = await runner.run({ ...punchCommand(file, offset, length), okExitCodes: [0, 1] });
+  if (result.exitCode === 0) return;
+  const handle = await openDisk(file);
+  try {
+    const current = Buffer.alloc(CHUNK);
+    for (let done = 0; done < length; done += CHUNK) {
+      const size = Math.min(CHUNK, length - done);
+      const { bytesRead } = await handle.read(current, 0, size, offset + done);
+      if (!isZero(current.subarray(0, bytesRead))) await handle.write(ZEROES, 0, size, offset + done);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Copies the bytes of `source` that are not zero to `offset` in `target`, whose extent must read as zeroes. */
+export async function spliceInto(
+  source: string,
+  target: string,
+  offset: number,
+  limit = Number.POSITIVE_INFINITY,
+): Promise<void> {
+  const from = await open(source, 'r');
+  const to = await openDisk(target);
+  try {
+    const buffer = Buffer.alloc(CHUNK);
+    const end = Math.min((await from.stat()).size, limit);
+    for (let position = 0; position < end; position += CHUNK) {
+      const { bytesRead } = await from.read(buffer, 0, Math.min(CHUNK, end - position), position);
+      const bytes = buffer.subarray(0, bytesRead);
+      if (!isZero(bytes)) await to.write(bytes, 0, bytesRead, offset + position);
+    }
+  } finally {
+    await from.close();
+    await to.close();
+  }
+}
+
+function isZero(bytes: Uint8Array): boolean {
+  return Buffer.compare(bytes, ZEROES.subarray(0, bytes.length)) === 0;
+}
+
+/** Lower-case hexadecimal SHA-256 of a file's bytes. */
+export async function sha256File(path: string, signal?: AbortSignal): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK, signal })) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}

@@ -1,0 +1,225 @@
+import type { DistroConfig, ImageConfig } from '../config/image.ts';
+import { maskSecrets } from '../config/secrets.ts';
+import type { ElementSet, Phase } from '../elements/element.ts';
+import { compareBytes, compareHookNames } from '../elements/order.ts';
+import { hookVariables, type LayoutFacts } from '../rootfs/hook-environment.ts';
+import { jsonDigest } from '../util/hash.ts';
+import type { JsonObject } from '../util/json.ts';
+import { type Resource, UNKNOWN } from './kind.ts';
+
+/** Raised when dib itself makes layers differently, so that old ones are not taken for new ones. */
+const RECIPE = 1;
+
+/** Inputs of layer.bootstrap. */
+export interface BootstrapInputs extends JsonObject {
+  readonly layer: 'bootstrap';
+  readonly recipe: number;
+  readonly distro: {
+    readonly name: string;
+    readonly release: string;
+    readonly arch: string;
+    readonly mirror?: string | undefined;
+    readonly security_mirror?: string | undefined;
+    readonly components: readonly string[];
+    readonly variant: string;
+  };
+  /** SHA-256 over the InRelease files, or UNKNOWN before the mirror was ever asked. */
+  readonly mirrorDigest: string;
+}
+
+/** One thing that a layer does, in order. */
+export type LayerStep =
+  | { readonly run: 'hook'; readonly phase: Phase; readonly name: string; readonly element: string; readonly sha256: string }
+  | { readonly run: 'install' | 'uninstall'; readonly phase: Phase; readonly packages: readonly string[] };
+
+/** Inputs of every other layer. */
+export interface StepsInputs extends JsonObject {
+  readonly layer: 'root' | 'pre-install' | 'packages' | 'install' | 'post-install' | 'finalise';
+  readonly recipe: number;
+  /** Address of the layer that it stands on; absent for the lowest. */
+  readonly below?: string | undefined;
+  readonly steps: readonly (LayerStep & JsonObject)[];
+  /** Variables that hooks see; of secrets the digest. */
+  readonly environment: { readonly [name: string]: string };
+  /** environment.d by path: digest. */
+  readonly environmentFiles: { readonly [path: string]: string };
+  /** Digest of all other files that hooks can read. */
+  readonly files: string;
+  /** SHA-256 of dib's own helpers that ran them. */
+  readonly libexec: string;
+  readonly hostname?: string | undefined;
+  readonly fstab?: string | undefined;
+}
+
+export type LayerInputs = BootstrapInputs | StepsInputs;
+
+export interface LayerGraphOptions {
+  /** Text of /etc/fstab. */
+  readonly fstab: string;
+  readonly layout?: LayoutFacts | undefined;
+  /** What is known of the mirror, from the state or the cache. */
+  readonly mirrorDigest?: string | undefined;
+}
+
+/** Where package-installs stands among the hooks of a phase, as under diskimage-builder. */
+const PACKAGE_STEPS = {
+  'pre-install.d': { install: '10-package-installs', uninstall: '99-package-uninstalls' },
+  'install.d': { install: '01-package-installs', uninstall: '99-package-uninstalls' },
+  'post-install.d': { install: '00-package-installs', uninstall: '95-package-uninstalls' },
+} as const;
+
+/** Digest of a base's inputs without the mirror's: by it `findBase` finds the newest one in the cache. */
+export function baseDigest(inputs: BootstrapInputs): string {
+  const { mirrorDigest: _, ...rest } = inputs;
+  return jsonDigest(rest);
+}
+
+/** The inputs of layer.bootstrap for a distribution. */
+export function bootstrapInputs(distro: DistroConfig, mirrorDigest?: string): BootstrapInputs {
+  return {
+    layer: 'bootstrap',
+    recipe: RECIPE,
+    distro: {
+      name: distro.name,
+      release: distro.release,
+      arch: distro.arch,
+      mirror: distro.mirror,
+      security_mirror: distro.security_mirror,
+      components: distro.components,
+      variant: distro.variant,
+    },
+    mirrorDigest: mirrorDigest ?? UNKNOWN,
+  };
+}
+
+/**
+ * The layers of an image, lowest first, each depending on the one before. Pure: the same image gives the same resources.
+ * A layer with nothing to do is left out; layer.finalise is always there.
+ */
+export function layerResources(set: ElementSet, image: ImageConfig, options: LayerGraphOptions): Resource[] {
+  const install = phaseSteps(set, 'install.d');
+  const packagesEnd = install.findIndex((step) => step.run === 'install') + 1;
+  const plan: [StepsInputs['layer'], readonly LayerStep[]][] = [
+    ['root', hookSteps(set, 'root.d')],
+    ['pre-install', [...hookSteps(set, 'extra-data.d'), ...phaseSteps(set, 'pre-install.d')]],
+    ['packages', install.slice(0, packagesEnd)],
+    ['install', install.slice(packagesEnd)],
+    ['post-install', [...phaseSteps(set, 'post-install.d'), ...hookSteps(set, 'post-root.d')]],
+    ['finalise', [...hookSteps(set, 'pre-finalise.d'), ...hookSteps(set, 'finalise.d'), ...hookSteps(set, 'cleanup.d')]],
+  ];
+  const native = nativeDistro(set, image);
+  const resources: Resource[] = native === undefined ? [] : [bootstrapResource(native, options.mirrorDigest)];
+  for (const [layer, steps] of plan) {
+    if (steps.length === 0 && layer !== 'finalise') continue;
+    resources.push(stepsResource(layer, steps, resources.at(-1)?.address, set, image, options));
+  }
+  return resources;
+}
+
+/** The distribution that dib bootstraps by itself, if any: of image.yaml, or the one that an element stands for. */
+export function nativeDistro(set: ElementSet, image: ImageConfig): DistroConfig | undefined {
+  if (set.operatingSystem !== undefined) return undefined;
+  if (image.distro !== undefined || set.native === undefined) return image.distro;
+  const arch = set.environment['ARCH'] ?? 'amd64';
+  return { ...set.native, arch, components: ['main'], variant: 'minbase' };
+}
+
+function bootstrapResource(distro: DistroConfig, mirrorDigest: string | undefined): Resource {
+  return {
+    address: 'layer.bootstrap',
+    kind: 'layer',
+    name: 'bootstrap',
+    inputs: bootstrapInputs(distro, mirrorDigest),
+    dependsOn: [],
+    description: `${distro.name} ${distro.release} ${distro.arch}, ${distro.variant}`,
+  };
+}
+
+function stepsResource(
+  layer: StepsInputs['layer'],
+  steps: readonly LayerStep[],
+  below: string | undefined,
+  set: ElementSet,
+  image: ImageConfig,
+  options: LayerGraphOptions,
+): Resource {
+  const last = layer === 'finalise';
+  const variables = maskSecrets(hookVariables(set, image, options.layout, last));
+  for (const [name, file] of Object.entries(set.inputFiles)) variables[name] = `sha256:${file.sha256}`;
+  const inputs: StepsInputs = {
+    layer,
+    recipe: RECIPE,
+    below,
+    steps: steps as readonly (LayerStep & JsonObject)[],
+    environment: variables,
+    environmentFiles: Object.fromEntries(set.environmentFiles.map((file) => [file.path, file.sha256])),
+    files: filesDigest(set),
+    libexec: set.libexec,
+    ...(last ? { hostname: image.name, fstab: options.fstab } : {}),
+  };
+  return {
+    address: `layer.${layer}`,
+    kind: 'layer',
+    name: layer,
+    inputs,
+    dependsOn: below === undefined ? [] : [below],
+    description: describe(layer, steps),
+  };
+}
+
+function filesDigest(set: ElementSet): string {
+  return jsonDigest({
+    files: set.files.map((file) => [file.path, file.sha256, file.executable, file.link ?? null]),
+    packageMaps: set.packageMaps,
+  });
+}
+
+function hookSteps(set: ElementSet, phase: Phase): LayerStep[] {
+  return set.hooks[phase].map((hook) => ({
+    run: 'hook',
+    phase,
+    name: hook.name,
+    element: hook.element,
+    sha256: hook.sha256,
+  }));
+}
+
+function phaseSteps(set: ElementSet, phase: keyof typeof PACKAGE_STEPS): LayerStep[] {
+  const named = hookSteps(set, phase).map((step): [string, LayerStep] => [step.run === 'hook' ? step.name : '', step]);
+  for (const run of ['install', 'uninstall'] as const) {
+    const packages = set.packages[phase][run].map((request) => request.name);
+    if (packages.length > 0) named.push([PACKAGE_STEPS[phase][run], { run, phase, packages }]);
+  }
+  return named.sort(([a], [b]) => compareHookNames(a, b)).map(([, step]) => step);
+}
+
+/** What a layer does, in one line: names as far as there is room for them. */
+function describe(layer: StepsInputs['layer'], steps: readonly LayerStep[]): string {
+  const packages = (run: 'install' | 'uninstall') =>
+    steps.flatMap((step) => (step.run === run ? step.packages : [])).toSorted(compareBytes);
+  const hooks = steps.flatMap((step) => (step.run === 'hook' ? [step.name] : []));
+  const lists: [string, readonly string[]][] = [
+    ['package', packages('install')],
+    ['removed package', packages('uninstall')],
+    ['hook', hooks],
+  ];
+  const used = lists.filter(([, names]) => names.length > 0);
+  const parts = used.map(([what, names]) => listing(what, names, Math.floor(DESCRIPTION_WIDTH / used.length)));
+  return [...parts, ...(layer === 'finalise' ? ['hostname, fstab'] : [])].join('; ');
+}
+
+/** Columns for names, so that a line of the plan stays below 120. */
+const DESCRIPTION_WIDTH = 90;
+
+/** `3 packages: curl, jq, vim`; of many names the first ones. */
+function listing(what: string, names: readonly string[], width: number): string {
+  const head = `${names.length} ${what}${names.length === 1 ? '' : 's'}: `;
+  const shown: string[] = [];
+  for (const name of names) {
+    if ([...shown, name].join(', ').length + head.length > width) break;
+    shown.push(name);
+  }
+  if (shown.length === 0) return head.slice(0, -2);
+  const rest = names.length - shown.length;
+  return `${head}${shown.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+}

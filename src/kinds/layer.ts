@@ -1,0 +1,303 @@
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { ImageConfig } from '../config/image.ts';
+import { fail } from '../diagnostics/errors.ts';
+import { findDistro } from '../distros/registry.ts';
+import type { ElementSet } from '../elements/element.ts';
+import type { Command } from '../exec/command.ts';
+import type { Building, LayerCache } from '../rootfs/cache.ts';
+import { type CachedLayer, layersDirectory, readLayer } from '../rootfs/cache-layout.ts';
+import { hookVariables, type LayoutFacts } from '../rootfs/hook-environment.ts';
+import { directoryInside, resolveInside, writeInside } from '../rootfs/inside.ts';
+import { type PhaseStep, runSteps } from '../rootfs/phases.ts';
+import type { Snapshotter } from '../rootfs/snapshot.ts';
+import type { LayerOutputs } from '../rootfs/tree.ts';
+import { measureTree } from '../rootfs/usage.ts';
+import { jsonDigest } from '../util/hash.ts';
+import type { ActionContext, KeyDocument, Kind, Requirement } from './kind.ts';
+import { type BootstrapInputs, baseDigest, type LayerInputs, nativeDistro, type StepsInputs } from './layer-graph.ts';
+
+/** 2000-01-01, for trees whose origin has no date. */
+const FALLBACK_EPOCH = 946_684_800;
+
+/** What making layers needs besides their inputs: where things are on this machine. Absent while only planning. */
+export interface LayerRuntime {
+  readonly elementSet: ElementSet;
+  readonly image: ImageConfig;
+  readonly layout?: LayoutFacts | undefined;
+  readonly cache: LayerCache;
+  readonly snapshotter: Snapshotter;
+  /** Absolute path of the package's libexec. */
+  readonly libexec: string;
+}
+
+/** Outputs of a layer with the key that dependents' keys are made of. */
+export interface KeyedLayerOutputs extends LayerOutputs {
+  readonly key: string;
+}
+
+/** The kind `layer`. Planning and destroying need no runtime. */
+export function layerKind(runtime?: LayerRuntime): Kind {
+  return {
+    kind: 'layer',
+    cached: true,
+    pool: 'io',
+    requires: (inputs) => requirements(inputs as unknown as LayerInputs),
+    commands: (inputs) => plannedCommands(inputs as unknown as LayerInputs),
+    probe: (recorded, paths) => {
+      const layers = (recorded.outputs as Partial<LayerOutputs>).layers ?? [];
+      const present = layers.length > 0 && layers.every((id) => readLayer(paths.cache, id) !== undefined);
+      return Promise.resolve({ state: present ? 'present' : 'absent' });
+    },
+    create: (inputs, context) => {
+      if (runtime === undefined) throw new Error('a layer cannot be made without a runtime');
+      return createLayer(inputs as unknown as LayerInputs, context, runtime);
+    },
+    // The cache outlives images: what it keeps is its own business.
+    destroy: () => Promise.resolve(),
+  };
+}
+
+function requirements(inputs: LayerInputs): Requirement[] {
+  const common: Requirement[] = [
+    { need: 'tool', name: 'unshare', package: 'util-linux', why: 'hooks run in namespaces of their own' },
+    { need: 'tool', name: 'mount', package: 'mount', why: 'layers are stacked with overlay mounts' },
+  ];
+  if (!isBootstrap(inputs)) return common;
+  return [...common, ...findDistro(inputs.distro).tools.map((tool): Requirement => ({ need: 'tool', ...tool }))];
+}
+
+function plannedCommands(inputs: LayerInputs): readonly Command[] {
+  if (isBootstrap(inputs)) return findDistro(inputs.distro).bootstrapCommands(inputs.distro, '<tree>');
+  return inputs.steps.map((step) => ({
+    argv:
+      step.run === 'hook'
+        ? [`${step.phase}/${step.name}`]
+        : ['install-packages', ...(step.run === 'install' ? [] : ['-e']), ...step.packages],
+  }));
+}
+
+function isBootstrap(inputs: LayerInputs): inputs is BootstrapInputs {
+  return inputs.layer === 'bootstrap';
+}
+
+async function createLayer(inputs: LayerInputs, context: ActionContext, runtime: LayerRuntime): Promise<KeyedLayerOutputs> {
+  const started = new Date().toISOString();
+  const claimed = isBootstrap(inputs) ? baseDigest(inputs) : jsonDigest(keyDocument(inputs, context));
+  // Another build may be at the same layer: wait for it, and take what it made.
+  const release = await runtime.cache.claim(claimed);
+  try {
+    // What was asked for anew is not taken from the cache, save what another build made since.
+    const made = context.renew === true ? undefined : findMade(inputs, context, runtime.cache, started);
+    if (made !== undefined) {
+      context.log(`already made by another build: ${made.id}\n`);
+      await runtime.cache.pin(made.layers);
+      return outputsOf(made);
+    }
+    const building = await runtime.cache.begin();
+    try {
+      const layer = isBootstrap(inputs)
+        ? await bootstrap(inputs, building, context, runtime)
+        : await buildSteps(inputs, building, context, runtime);
+      return outputsOf(layer);
+    } finally {
+      await runtime.cache.discard(building);
+    }
+  } finally {
+    await release();
+  }
+}
+
+function findMade(inputs: LayerInputs, context: ActionContext, cache: LayerCache, since: string): CachedLayer | undefined {
+  if (!isBootstrap(inputs)) return cache.find(jsonDigest(keyDocument(inputs, context)));
+  const base = baseDigest(inputs);
+  return cache
+    .list()
+    .find((layer) => layer.base === base && (layer.mirrorDigest === inputs.mirrorDigest || layer.created >= since));
+}
+
+function outputsOf(layer: CachedLayer): KeyedLayerOutputs {
+  const { key, layers, size, mirrorDigest, epoch, usage } = layer;
+  const outputs = { key, layers, size };
+  if (mirrorDigest !== undefined) return { ...outputs, mirrorDigest, epoch };
+  return usage === undefined ? outputs : { ...outputs, usage };
+}
+
+/** The same document that the planner makes: kind, inputs and the keys of dependencies. */
+function keyDocument(inputs: LayerInputs, context: ActionContext): KeyDocument {
+  const below = isBootstrap(inputs) ? undefined : inputs.below;
+  const dependencies = below === undefined ? {} : { [below]: (context.outputs(below) as KeyedLayerOutputs).key };
+  return { kind: 'layer', inputs, dependencies };
+}
+
+async function bootstrap(
+  inputs: BootstrapInputs,
+  building: Building,
+  context: ActionContext,
+  runtime: LayerRuntime,
+): Promise<CachedLayer> {
+  const distro = findDistro(inputs.distro);
+  for (const command of distro.bootstrapCommands(inputs.distro, building.tree)) await context.run(command);
+  const { mirrorDigest, epoch } = distro.finishBootstrap(inputs.distro, building.tree);
+  const document = keyDocument({ ...inputs, mirrorDigest }, context);
+  const layer = {
+    key: jsonDigest(document),
+    keyDocument: document,
+    description: `${inputs.distro.name} ${inputs.distro.release} ${inputs.distro.arch}`,
+    base: baseDigest(inputs),
+    mirrorDigest,
+    epoch,
+    form: runtime.snapshotter.form,
+    below: [],
+  };
+  return await runtime.cache.commit(building, layer, context.renew);
+}
+
+async function buildSteps(
+  inputs: StepsInputs,
+  building: Building,
+  context: ActionContext,
+  runtime: LayerRuntime,
+): Promise<CachedLayer> {
+  const document = keyDocument(inputs, context);
+  const below = inputs.below === undefined ? [] : (context.outputs(inputs.below) as KeyedLayerOutputs).layers;
+  await runtime.cache.pin(below);
+  const snapshot = await runtime.snapshotter.write(building, below);
+  await mkdir(context.paths.scratch, { recursive: true });
+  const scratch = await mkdtemp(join(context.paths.scratch, 'layer-'));
+  const last = inputs.layer === 'finalise';
+  let usage: LayerOutputs['usage'];
+  try {
+    if (last) writeIdentity(snapshot.root, inputs);
+    await runSteps(
+      inputs.steps as readonly PhaseStep[],
+      phaseOptions(inputs, below, snapshot.root, scratch, building, context, runtime),
+      context,
+    );
+    if (last) purge(snapshot.root, runtime);
+    if (inputs.layer === 'root') requireTree(snapshot.root, context.address);
+    if (last) usage = measureTree(snapshot.root, mountPointsOf(runtime.layout));
+  } finally {
+    await snapshot.close();
+    await rm(scratch, { recursive: true, force: true });
+  }
+  const layer = {
+    key: jsonDigest(document),
+    keyDocument: document,
+    description: `${context.address} of ${runtime.image.name}`,
+    form: runtime.snapshotter.form,
+    usage,
+    below,
+  };
+  return await runtime.cache.commit(building, layer, context.renew);
+}
+
+function mountPointsOf(layout: LayoutFacts | undefined): readonly string[] {
+  return (layout?.mountPoints ?? []).filter((point) => point.startsWith('/'));
+}
+
+function phaseOptions(
+  inputs: StepsInputs,
+  below: readonly string[],
+  root: string,
+  scratch: string,
+  building: Building,
+  context: ActionContext,
+  runtime: LayerRuntime,
+) {
+  const { elementSet, image, layout, libexec, cache } = runtime;
+  const native = nativeDistro(elementSet, image);
+  const distro = native === undefined ? undefined : findDistro(native);
+  const baseTree = below[0] === undefined ? undefined : cache.tree(below[0]);
+  const stale = distro !== undefined && baseTree !== undefined && sourcesChanged(distro.sources, baseTree, root);
+  return {
+    elementSet,
+    image,
+    variables: {
+      SOURCE_DATE_EPOCH: epochOf(below, cache),
+      ...hookVariables(elementSet, image, layout, inputs.layer === 'finalise'),
+    },
+    libexec,
+    root,
+    scratch,
+    cache: cache.directory,
+    additions: below.map((id) => join(layersDirectory(cache.directory), id, 'hooks')).filter((path) => existsSync(path)),
+    saveAdditions: join(building.directory, 'hooks'),
+    refresh: stale ? distro.refreshCommand() : undefined,
+    address: context.address,
+    logFile: context.logFile,
+    progress: (message: string) => context.progress(message),
+    log: (text: string) => context.log(text),
+  };
+}
+
+/** The date that tools put into what they make, as the reproducible-builds specification has it: that of the base. */
+function epochOf(below: readonly string[], cache: LayerCache): string {
+  const base = below[0] === undefined ? undefined : readLayer(cache.directory, below[0]);
+  return String(base?.epoch ?? FALLBACK_EPOCH);
+}
+
+/** Whether a layer since the base changed where packages come from: then the base's package lists do not do. */
+function sourcesChanged(sources: readonly string[], base: string, root: string): boolean {
+  const content = (full: string | undefined): string => {
+    const stat = full === undefined ? undefined : lstatSync(full);
+    if (full === undefined || stat === undefined) return '';
+    if (stat.isSymbolicLink()) return readlinkSync(full);
+    if (!stat.isDirectory()) return readFileSync(full, 'latin1');
+    return readdirSync(full)
+      .sort()
+      .map((name) => `${name}\n${content(join(full, name))}`)
+      .join('');
+  };
+  return sources.some((path) => content(resolveInside(base, path)) !== content(resolveInside(root, path)));
+}
+
+/** /etc/hostname and /etc/fstab. */
+function writeIdentity(root: string, inputs: StepsInputs): void {
+  if (inputs.hostname !== undefined) writeInside(root, 'etc', 'hostname', `${inputs.hostname}\n`);
+  if (inputs.fstab !== undefined) writeInside(root, 'etc', 'fstab', inputs.fstab);
+}
+
+/** Takes out what belongs to the build: temporary files, contents of logs, package lists and caches. */
+function purge(root: string, runtime: LayerRuntime): void {
+  const empty = (path: string) => {
+    const directory = directoryInside(root, path);
+    if (directory === undefined) return;
+    for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true, force: true });
+  };
+  for (const path of ['tmp', 'var/tmp', 'run']) empty(path);
+  const native = nativeDistro(runtime.elementSet, runtime.image);
+  const distro = native === undefined ? undefined : findDistro(native);
+  for (const path of distro?.leftovers ?? []) {
+    if (!path.includes('*')) {
+      empty(path);
+      continue;
+    }
+    const directory = directoryInside(root, dirname(path));
+    const suffix = basename(path).slice(1);
+    if (directory === undefined) continue;
+    for (const name of readdirSync(directory)) if (name.endsWith(suffix)) rmSync(join(directory, name));
+  }
+  const logs = directoryInside(root, 'var/log');
+  if (logs !== undefined) truncateLogs(logs);
+}
+
+function truncateLogs(directory: string): void {
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) truncateLogs(path);
+    else if (entry.isFile() && statSync(path).size > 0) truncateSync(path);
+  }
+}
+
+function requireTree(root: string, address: string): void {
+  const entries = readdirSync(root).filter((name) => name !== 'lost+found' && name !== 'tmp');
+  if (entries.length > 0) return;
+  fail({
+    code: 'DIB_ROOT_EMPTY',
+    address,
+    summary: 'The hooks of `root.d` left no operating system in `TARGET_ROOT`',
+    help: 'Look into the log of this action: an element that provides `operating-system` must fill `TARGET_ROOT` in `root.d`.',
+  });
+}

@@ -1,0 +1,56 @@
+import { mkdir, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DibError } from '../diagnostics/errors.ts';
+import type { JsonObject } from '../util/json.ts';
+import type { LoopAttachment, MountInputs } from './disk-inputs.ts';
+import type { ActionContext, Kind, Paths, RecordedResource } from './kind.ts';
+import { verifyLoop } from './loop.ts';
+import { kernelKnows, mountCommand, mountPoints, unmount } from './mount-filesystem.ts';
+
+/** Where the finished image is mounted for inspection. */
+export function inspectionPoint(paths: Paths, mountPoint: string): string {
+  return join(paths.work, 'mnt', mountPoint).replace(/\/$/, '');
+}
+
+/**
+ * A mounted file system. Creating it does nothing. Attached, it is mounted below `work/mnt` for inspection (`--keep-attached`);
+ * its parents in the image are dependencies and so mounted before.
+ */
+export const mount: Kind = {
+  kind: 'mount',
+  requires: () => [],
+  commands: () => [],
+  probe: async () => ({ state: 'present' }),
+  create: async (inputs) => ({ mountPoint: (inputs as MountInputs).mountPoint }),
+  destroy: async () => {},
+  attach: (recorded, context) => attachMount(recorded.inputs as MountInputs, context),
+  detach: (recorded, context) => detachMount(recorded, context),
+};
+
+async function attachMount(inputs: MountInputs, context: ActionContext): Promise<JsonObject> {
+  if (inputs.type === 'swap' || inputs.mountPoint === 'none') return { mounted: false };
+  const attachment = context.attachment(inputs.device) as LoopAttachment;
+  const target = inspectionPoint(context.paths, inputs.mountPoint);
+  await context.intend({ target });
+  if ((await mountPoints()).includes(target)) return { mounted: true, target };
+  await verifyLoop(context, attachment);
+  await mkdir(target, { recursive: true });
+  try {
+    await context.run(mountCommand(inputs.type, inputs.options, attachment.device, target));
+  } catch (error) {
+    if (!(error instanceof DibError) || (await kernelKnows(inputs.type))) throw error;
+    context.progress(`${inputs.mountPoint} is not mounted: this kernel has no ${inputs.type} driver`);
+    return { mounted: false };
+  }
+  return { mounted: true, target };
+}
+
+async function detachMount(recorded: RecordedResource, context: ActionContext): Promise<void> {
+  const recordedTarget =
+    recorded.attachment?.outputs['target'] ?? recorded.attachment?.marker?.['target'] ?? recorded.marker?.['target'];
+  const inputs = recorded.inputs as MountInputs;
+  const target = typeof recordedTarget === 'string' ? recordedTarget : inspectionPoint(context.paths, inputs.mountPoint);
+  await unmount(context, target);
+  // The directory of the root file system is ours; those below are part of the image.
+  if (inputs.mountPoint === '/') await rmdir(target).catch(() => {});
+}

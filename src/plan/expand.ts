@@ -1,0 +1,120 @@
+import type { BlockDevices, DiskLayout } from '../blockdev/devices.ts';
+import { filesystemAt } from '../blockdev/environment.ts';
+import { fstabText } from '../blockdev/fstab.ts';
+import { resolveLayout } from '../blockdev/layout.ts';
+import { toPlannedDisks } from '../blockdev/planned-disks.ts';
+import { checkContentFits, resolveSizes } from '../blockdev/resolve-sizes.ts';
+import type { Diagnostic, Locator, SourceRange } from '../diagnostics/diagnostic.ts';
+import { topologicalOrder } from '../graph/dag.ts';
+import { bootDisk, diskResources } from '../kinds/disk-graph.ts';
+import { type Realisation, type Resource, UNKNOWN } from '../kinds/kind.ts';
+import { layerResources } from '../kinds/layer-graph.ts';
+import type { LayoutFacts } from '../rootfs/hook-environment.ts';
+import { type ResourceKey, resourceKeys } from './keys.ts';
+import type { Facts, PlannedDisk } from './plan.ts';
+import type { Prepared } from './prepare.ts';
+
+/** Where declarations stand, for resources and diagnostics. Absent in the worker, which only needs the graph. */
+export interface Places {
+  readonly locateDevice: Locator;
+  /** What is put before the pointers of `locateDevice` in diagnostics. */
+  readonly devicePrefix: string;
+  readonly locateOutput: (pointer: string) => SourceRange | undefined;
+}
+
+export interface ExpandOptions {
+  readonly facts: Facts;
+  /** By name of the disk. */
+  readonly realisation: Readonly<Record<string, Realisation>>;
+  readonly places?: Places | undefined;
+}
+
+/** The graph of an image, as far as the facts go. */
+export interface Expansion {
+  /** In dependency order. */
+  readonly resources: readonly Resource[];
+  readonly keys: ReadonlyMap<string, ResourceKey>;
+  readonly disks: readonly PlannedDisk[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** SHA-256 fits no date, so time stamps of an image without any known mirror start here: 2000-01-01. */
+const FALLBACK_EPOCH = 946_684_800;
+
+/**
+ * Turns an image into its resource graph. Pure: the same image and facts give the same graph, in the front and in the worker.
+ * With more facts, inputs that were UNKNOWN become known; nothing else changes.
+ */
+export function expand(image: Prepared, options: ExpandOptions): Expansion {
+  const { config, devices, elements } = image;
+  const layers = layerResources(elements, config, {
+    fstab: fstabText(devices),
+    layout: layoutFacts(devices),
+    mirrorDigest: options.facts.mirrorDigest,
+  });
+  const tree = layers.at(-1)?.address as string;
+  const wanted = disksOf(image);
+  const { layouts, diagnostics } = place(wanted, resourceKeys(layers).get(tree)?.key, image, options);
+  const resources = topologicalOrder([
+    ...layers,
+    ...diskResources({
+      devices: wanted,
+      layouts,
+      realisation: options.realisation,
+      outputs: config.outputs,
+      tree,
+      epoch: epochOf(image, options.facts),
+      bootloader: elements.elements.some((element) => element.name === 'bootloader'),
+      locateDevice: options.places?.locateDevice,
+      locateOutput: options.places?.locateOutput,
+    }),
+  ]);
+  return { resources, keys: resourceKeys(resources), disks: toPlannedDisks(wanted, layouts), diagnostics };
+}
+
+/** Without an output that is a disk there are no disks to make; fstab is written all the same, as the tree may become one. */
+function disksOf(image: Prepared): BlockDevices {
+  const hasDisk = image.config.outputs.some((output) => output.format !== 'tar');
+  return hasDisk ? image.devices : { disks: [], tables: [], filesystems: [], mounts: [], fstabs: [] };
+}
+
+function place(
+  devices: BlockDevices,
+  treeKey: string | undefined,
+  image: Prepared,
+  { facts, places }: ExpandOptions,
+): { layouts: readonly DiskLayout[]; diagnostics: readonly Diagnostic[] } {
+  const usage = facts.usage !== undefined && facts.usage.layer === treeKey ? facts.usage.mounts : undefined;
+  const sizes = resolveSizes(devices, usage, { extraSize: image.extraSize });
+  const context = { locate: places?.locateDevice, pointerPrefix: places?.devicePrefix, partitionSizes: sizes.partitions };
+  const layout = resolveLayout(devices, sizes.disks, context);
+  if (layout.value === undefined) return { layouts: [], diagnostics: layout.diagnostics };
+  const fit =
+    usage === undefined ? [] : checkContentFits(devices, layout.value, usage, places?.locateDevice, places?.devicePrefix);
+  return { layouts: layout.value, diagnostics: [...layout.diagnostics, ...fit] };
+}
+
+/** The date of the newest package index, so that equal inputs give equal time stamps; SOURCE_DATE_EPOCH overrides it. */
+function epochOf(image: Prepared, facts: Facts): number | typeof UNKNOWN {
+  if (image.epoch !== undefined) return Math.max(1, image.epoch);
+  if (image.elements.operatingSystem !== undefined) return FALLBACK_EPOCH;
+  return facts.epoch ?? UNKNOWN;
+}
+
+/** What hooks are told of the disks: decided in the plan, before any device exists. */
+export function layoutFacts(devices: BlockDevices): LayoutFacts {
+  const root = filesystemAt(devices, '/');
+  const boot = filesystemAt(devices, '/boot');
+  const table = devices.tables.find(({ base }) => base === bootDisk(devices)?.name);
+  return {
+    rootLabel: root?.label ?? '',
+    rootFstype: root?.type ?? '',
+    rootUuid: root?.uuid ?? '',
+    bootLabel: boot?.label,
+    bootUuid: boot?.uuid,
+    bootFstype: boot?.type,
+    espUuid: filesystemAt(devices, '/boot/efi')?.uuid,
+    partmap: table === undefined ? undefined : table.label === 'gpt' ? 'gpt' : 'msdos',
+    mountPoints: devices.mounts.map((mount) => mount.mountPoint),
+  };
+}

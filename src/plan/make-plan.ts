@@ -1,0 +1,234 @@
+import type { ImageConfig } from '../config/image.ts';
+import { maskSecrets } from '../config/secrets.ts';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import { hasErrors } from '../diagnostics/diagnostic.ts';
+import { DibError, fail } from '../diagnostics/errors.ts';
+import { quoted } from '../diagnostics/printable.ts';
+import type { Kind, Paths, Presence, Realisation, RecordedResource } from '../kinds/kind.ts';
+import { baseDigest, bootstrapInputs, nativeDistro } from '../kinds/layer-graph.ts';
+import { cachedKeys, findBase, layerId, readLayer } from '../rootfs/cache-layout.ts';
+import { jsonDigest } from '../util/hash.ts';
+import type { Json } from '../util/json.ts';
+import { deletion, destructionOrder, diff } from './diff.ts';
+import { type ExpandOptions, type Expansion, expand } from './expand.ts';
+import type { Facts, Plan, WorkerName } from './plan.ts';
+import type { Prepared, ReadImage } from './prepare.ts';
+import { summarise } from './summary.ts';
+import { chooseRealisations, chooseWorker } from './worker-choice.ts';
+
+/** What is known of earlier runs. */
+export interface Past {
+  readonly lineage: string;
+  readonly serial: number;
+  readonly facts: Facts;
+  readonly resources: readonly RecordedResource[];
+}
+
+export interface PlanOptions {
+  readonly worker?: WorkerName | undefined;
+  readonly realisation?: Realisation | undefined;
+  readonly replace: readonly string[];
+  readonly target: readonly string[];
+  /** Forget what is known of the mirror and look again. */
+  readonly upgrade: boolean;
+}
+
+export interface PlanRequest {
+  readonly read: ReadImage;
+  readonly past: Past;
+  readonly paths: Paths;
+  readonly kinds: ReadonlyMap<string, Kind>;
+  readonly options: PlanOptions;
+  readonly dibVersion: string;
+  readonly isRoot: boolean;
+}
+
+/** A plan, with the warnings found on the way. */
+export interface MadePlan {
+  readonly plan: Plan;
+  readonly warnings: readonly Diagnostic[];
+}
+
+/** Compares an image with its past and with the host. Reads only. Throws DibError when the image cannot be built as it stands. */
+export async function makePlan(request: PlanRequest): Promise<MadePlan> {
+  const { read, past, paths, kinds, options } = request;
+  const { image, places } = read;
+  const realisation = chooseRealisations(image.devices, options.realisation);
+  const known = knownFacts(image, past, paths.cache, options.upgrade);
+  const names = Object.fromEntries(Object.entries(realisation).map(([disk, chosen]) => [disk, chosen.name]));
+  const { expansion, facts } = expandMeasured(image, known, paths.cache, { realisation: names, places });
+  if (hasErrors(expansion.diagnostics)) throw new DibError(expansion.diagnostics);
+  const recorded = new Map(past.resources.map((resource) => [resource.address, resource]));
+  requireAddresses(options, [...expansion.resources.map(({ address }) => address), ...recorded.keys()]);
+  const changes = diff({
+    resources: expansion.resources,
+    keys: expansion.keys,
+    recorded,
+    presence: await probeAll(past.resources, kinds, paths),
+    cachedKeys: cachedKeys(paths.cache),
+    kinds,
+    replace: new Set([...options.replace, ...(options.upgrade ? ['layer.bootstrap'] : [])]),
+    target: new Set(options.target),
+  });
+  const requirements = changes.flatMap((change) => change.requires);
+  const drawn = new Set(expansion.disks.map((disk) => disk.address.replace(/^local_loop\./, '')));
+  const plan: Plan = {
+    format_version: '1.0',
+    dib_version: request.dibVersion,
+    mode: 'apply',
+    image: { file: image.file, name: image.config.name, sha256: image.sha256 },
+    configuration: publicConfiguration(image.config),
+    environment_variables: image.environmentVariables,
+    worker: {
+      ...chooseWorker(requirements, request.isRoot, options.worker),
+      realisation: Object.fromEntries(
+        Object.entries(realisation)
+          .filter(([disk]) => drawn.has(disk))
+          .map(([disk, chosen]) => [`local_loop.${disk}`, chosen]),
+      ),
+    },
+    facts,
+    resource_changes: changes,
+    disks: expansion.disks,
+    summary: summarise(changes),
+    bound_to: bindingOf(image, past),
+    options: recordedOptions(options),
+    warnings: notes(options),
+  };
+  return { plan, warnings: expansion.diagnostics };
+}
+
+/** The plan that removes what the state knows; outputs stay unless they are asked for. */
+export function makeDestroyPlan(request: {
+  readonly past: Past;
+  readonly image: Plan['image'];
+  readonly kinds: ReadonlyMap<string, Kind>;
+  readonly outputs: boolean;
+  readonly dibVersion: string;
+  readonly isRoot: boolean;
+}): Plan {
+  const { past, kinds } = request;
+  // An output without a recorded result was never finished: there is nothing to keep.
+  const finished = (resource: RecordedResource) => resource.outputs['path'] !== undefined;
+  const kept = (resource: RecordedResource) => resource.kind === 'output' && !request.outputs && finished(resource);
+  const changes = destructionOrder(past.resources)
+    .filter((resource) => !kept(resource))
+    .map((resource) =>
+      kinds.get(resource.kind)?.cached === true
+        ? deletion(resource, {
+            actions: ['forget'],
+            action_reason: 'delete_because_destroy',
+            reason: 'will be forgotten: the cache keeps it',
+          })
+        : deletion(resource, { actions: ['delete'], action_reason: 'delete_because_destroy', reason: 'will be destroyed' }),
+    );
+  const outputs = past.resources.filter(kept).map((resource) => String(resource.outputs['path'] ?? resource.address));
+  const worker = request.isRoot
+    ? { name: 'host' as const, reason: 'you are root', realisation: {} }
+    : { name: 'userns' as const, reason: 'nothing in it needs root', realisation: {} };
+  return {
+    format_version: '1.0',
+    dib_version: request.dibVersion,
+    mode: 'destroy',
+    image: request.image,
+    environment_variables: [],
+    worker,
+    facts: past.facts,
+    resource_changes: changes,
+    disks: [],
+    summary: summarise(changes),
+    bound_to: { configuration_sha256: '', elements_sha256: '', lineage: past.lineage, serial: past.serial },
+    options: { outputs: request.outputs },
+    warnings: outputs.length === 0 ? [] : [`These outputs are kept: ${outputs.join(', ')}. Destroy them too with --outputs.`],
+  };
+}
+
+/** What a plan of this image is bound to now. */
+export function bindingOf(image: Prepared, past: Past): Plan['bound_to'] {
+  return {
+    configuration_sha256: jsonDigest(publicConfiguration(image.config) as unknown as Json),
+    elements_sha256: image.elements.digest,
+    lineage: past.lineage,
+    serial: past.serial,
+  };
+}
+
+/** The configuration as plans show it: secrets only as fingerprints. */
+function publicConfiguration(config: ImageConfig): ImageConfig {
+  return { ...config, environment: maskSecrets(config.environment) };
+}
+
+/** The state's facts; for a first build those of the newest base in the cache, so that images of one machine share it. */
+function knownFacts(image: Prepared, past: Past, cache: string, upgrade: boolean): Facts {
+  const { mirrorDigest, epoch, ...rest } = past.facts;
+  if (upgrade) return rest;
+  if (mirrorDigest !== undefined) return past.facts;
+  const distro = nativeDistro(image.elements, image.config);
+  const base = distro === undefined ? undefined : findBase(cache, baseDigest(bootstrapInputs(distro)));
+  return base?.mirrorDigest === undefined ? rest : { ...rest, mirrorDigest: base.mirrorDigest, epoch: base.epoch };
+}
+
+/**
+ * Expands, and once more where the cache has the last layer and thus how much there is to store: then sizes that follow from the tree are
+ * known before anything runs, also in an image that has no state yet.
+ */
+function expandMeasured(
+  image: Prepared,
+  facts: Facts,
+  cache: string,
+  options: Omit<ExpandOptions, 'facts'>,
+): { readonly expansion: Expansion; readonly facts: Facts } {
+  const expansion = expand(image, { ...options, facts });
+  const layer = expansion.resources.findLast((resource) => resource.kind === 'layer')?.address ?? '';
+  const key = expansion.keys.get(layer)?.key;
+  if (key === undefined || facts.usage?.layer === key) return { expansion, facts };
+  const cached = readLayer(cache, layerId(key));
+  if (cached?.usage === undefined || cached.key !== key) return { expansion, facts };
+  const measured: Facts = { ...facts, usage: { layer: key, mounts: cached.usage } };
+  return { expansion: expand(image, { ...options, facts: measured }), facts: measured };
+}
+
+async function probeAll(
+  resources: readonly RecordedResource[],
+  kinds: ReadonlyMap<string, Kind>,
+  paths: Paths,
+): Promise<Map<string, Presence>> {
+  const probes = resources
+    .filter((resource) => resource.status === 'created')
+    .map(async (resource): Promise<[string, Presence] | undefined> => {
+      const kind = kinds.get(resource.kind);
+      return kind === undefined ? undefined : [resource.address, await kind.probe(resource, paths)];
+    });
+  return new Map((await Promise.all(probes)).filter((probe) => probe !== undefined));
+}
+
+function requireAddresses(options: PlanOptions, known: readonly string[]): void {
+  for (const [option, addresses] of [
+    ['--replace', options.replace],
+    ['--target', options.target],
+  ] as const) {
+    const unknown = addresses.find((address) => !known.includes(address));
+    if (unknown === undefined) continue;
+    fail({
+      code: 'DIB_PLAN_UNKNOWN_ADDRESS',
+      summary: `${quoted(option)} names ${quoted(unknown, 200)}, which is not a resource of this image`,
+      help: 'See `dib graph` for the addresses.',
+    });
+  }
+}
+
+function recordedOptions(options: PlanOptions): Plan['options'] {
+  return {
+    worker: options.worker ?? null,
+    realisation: options.realisation ?? null,
+    replace: [...options.replace],
+    target: [...options.target],
+    upgrade: options.upgrade,
+  };
+}
+
+function notes(options: PlanOptions): string[] {
+  return options.target.length === 0
+    ? []
+    : ['--target limits this run to a part of the image; what depends on it may be out of date until a run without it.'];
+}

@@ -1,0 +1,114 @@
+import type { ImageConfig } from '../config/image.ts';
+import type { Command } from '../exec/command.ts';
+import type { KeyDocument, Realisation, Requirement } from '../kinds/kind.ts';
+import type { Json, JsonObject } from '../util/json.ts';
+
+/** In Terraform's words: one or two verbs, so that policies can look for `delete`. */
+export type Actions =
+  | readonly ['no-op']
+  | readonly ['create']
+  | readonly ['update']
+  | readonly ['delete', 'create']
+  | readonly ['delete']
+  | readonly ['forget'];
+
+export type ActionReason =
+  | 'create_because_new'
+  | 'create_because_missing'
+  | 'replace_because_inputs_changed'
+  | 'replace_because_dependency_replaced'
+  | 'replace_because_interrupted'
+  | 'replace_because_drifted'
+  | 'replace_by_request'
+  | 'no_op_because_unchanged'
+  | 'no_op_because_not_needed'
+  | 'reuse_because_cached'
+  | 'delete_because_no_resource_config'
+  | 'delete_because_destroy';
+
+/** What a plan does to one resource. The shape is Terraform's `resource_changes[]`, with `name`, `depends_on`, `commands`, `requires` and texts added. */
+export interface ResourceChange {
+  readonly address: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly description: string;
+  readonly change: {
+    readonly actions: Actions;
+    readonly before: JsonObject | null;
+    readonly after: JsonObject | null;
+  };
+  readonly action_reason: ActionReason;
+  /** The reason in words: `size 4GiB -> 6GiB`. */
+  readonly reason: string;
+  readonly depends_on: readonly string[];
+  readonly commands: readonly Command[];
+  readonly requires: readonly Requirement[];
+  /** Absent while it depends on what is only known after apply. */
+  readonly key?: string | undefined;
+  readonly key_document?: KeyDocument | undefined;
+}
+
+export type WorkerName = 'host' | 'userns';
+
+export interface WorkerChoice {
+  readonly name: WorkerName;
+  readonly reason: string;
+  /** How each disk is made, by local_loop address. */
+  readonly realisation: Readonly<Record<string, { readonly name: Realisation; readonly reason: string }>>;
+}
+
+/** Facts that are found while applying and make the rest computable; carried from run to run by the state. */
+export interface Facts extends JsonObject {
+  /** SHA-256 over the mirror's signed InRelease files that the base was built from. */
+  readonly mirrorDigest?: string | undefined;
+  /** Seconds since 1970: the newest date of those InRelease files. No time stamp in the image is later. */
+  readonly epoch?: number | undefined;
+  /** Bytes and inodes that each mounted file system's part of the tree needs, by mount point; and the tree they were measured on. */
+  readonly usage?: TreeUsage | undefined;
+}
+
+export interface TreeUsage extends JsonObject {
+  /** Key of the layer that was measured. */
+  readonly layer: string;
+  readonly mounts: { readonly [mountPoint: string]: { readonly bytes: number; readonly inodes: number } };
+}
+
+/** A disk of the plan, for the drawing. */
+export interface PlannedDisk {
+  readonly address: string;
+  /** Bytes, or absent while unknown. */
+  readonly size?: number | undefined;
+  readonly label: string;
+  readonly sectorSize: number;
+  readonly segments: readonly {
+    readonly name: string;
+    readonly start?: number | undefined;
+    readonly length?: number | undefined;
+    readonly what: string;
+  }[];
+}
+
+export interface Plan {
+  readonly format_version: '1.0';
+  readonly dib_version: string;
+  readonly mode: 'apply' | 'destroy';
+  readonly image: { readonly file: string; readonly name: string; readonly sha256: string };
+  /** Present in mode apply: what the worker expands again once facts are known. */
+  readonly configuration?: ImageConfig | undefined;
+  /** Names of the caller's variables that count as configuration: another shell may plan something else. */
+  readonly environment_variables: readonly string[];
+  readonly worker: WorkerChoice;
+  readonly facts: Facts;
+  readonly resource_changes: readonly ResourceChange[];
+  readonly disks: readonly PlannedDisk[];
+  readonly summary: { readonly add: number; readonly change: number; readonly destroy: number };
+  /** What a saved plan is bound to; each difference makes it stale. */
+  readonly bound_to: {
+    readonly configuration_sha256: string;
+    readonly elements_sha256: string;
+    readonly lineage: string;
+    readonly serial: number;
+  };
+  readonly options: { readonly [name: string]: Json };
+  readonly warnings: readonly string[];
+}

@@ -1,0 +1,118 @@
+import type { ImageConfig } from '../config/image.ts';
+import type { ElementSet } from '../elements/element.ts';
+
+/** What elements may know of the disks: computed in the plan, before any device exists. */
+export interface LayoutFacts {
+  readonly rootLabel: string;
+  readonly rootFstype: string;
+  readonly rootUuid: string;
+  readonly bootLabel?: string | undefined;
+  readonly bootUuid?: string | undefined;
+  readonly bootFstype?: string | undefined;
+  readonly espUuid?: string | undefined;
+  /** Partition table of the disk that boots. */
+  readonly partmap?: 'gpt' | 'msdos' | undefined;
+  /** In mount order. */
+  readonly mountPoints: readonly string[];
+}
+
+/** Variables of the builder that reach hooks although the image does not set them. */
+export const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'] as const;
+
+/** Labels and types of the file systems, which every hook sees as under diskimage-builder. */
+function layoutForAll(layout: LayoutFacts): Record<string, string> {
+  return {
+    DIB_ROOT_LABEL: layout.rootLabel,
+    DIB_ROOT_FSTYPE: layout.rootFstype,
+    FS_TYPE: layout.rootFstype,
+    DIB_BOOT_LABEL: layout.bootLabel ?? '',
+  };
+}
+
+/** What only the last layer sees, so that a change of the layout does not rebuild those below it. */
+function layoutForLast(layout: LayoutFacts): Record<string, string> {
+  const optional = {
+    DIB_BOOT_UUID: layout.bootUuid,
+    DIB_BOOT_FSTYPE: layout.bootFstype,
+    DIB_ESP_UUID: layout.espUuid,
+    DIB_PARTMAP: layout.partmap,
+  };
+  return {
+    DIB_ROOT_UUID: layout.rootUuid,
+    DIB_MOUNTPOINTS: layout.mountPoints.join('|'),
+    ...Object.fromEntries(Object.entries(optional).filter((entry): entry is [string, string] => entry[1] !== undefined)),
+  };
+}
+
+/**
+ * The variables that decide what hooks do, without paths of this machine: part of a layer's key.
+ * `last`: of layer.finalise. Names and meaning are diskimage-builder's, as far as it has them.
+ */
+export function hookVariables(
+  set: ElementSet,
+  image: ImageConfig,
+  layout: LayoutFacts | undefined,
+  last: boolean,
+): Record<string, string> {
+  const known = ['DISTRO_NAME', 'DIB_RELEASE', 'ARCH'].flatMap((name) => {
+    const value = set.environment[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return {
+    ...Object.fromEntries(known),
+    ...(layout === undefined ? {} : layoutForAll(layout)),
+    ...(layout === undefined || !last ? {} : layoutForLast(layout)),
+    ...image.environment,
+    IMAGE_NAME: image.name,
+    IMAGE_TYPE: image.outputs[0]?.format ?? 'raw',
+    IMAGE_ELEMENT: set.elements.map((element) => element.name).join(' '),
+    DIB_IMAGE_HOSTNAME: image.name,
+  };
+}
+
+/** Paths that hooks are told, as seen from where they run. */
+export interface HookPaths {
+  readonly hooks: string;
+  readonly root: string;
+  readonly build: string;
+  readonly cache: string;
+  /** The builder's home directory, which hooks on the builder see. */
+  readonly home: string;
+}
+
+/** All that one hook finds in its environment; `files` are variables that name files, by where those are seen. */
+export function hookEnvironment(
+  set: ElementSet,
+  variables: Readonly<Record<string, string>>,
+  paths: HookPaths,
+  outside: boolean,
+  proxies: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return {
+    ...proxies,
+    ...variables,
+    ...Object.fromEntries(Object.keys(set.inputFiles).map((name) => [name, `${paths.hooks}/.dib/inputs/${name}`])),
+    IMAGE_ELEMENT_YAML: `{${set.elements.map((element) => `${JSON.stringify(element.name)}: ${JSON.stringify(element.directory)}`).join(', ')}}`,
+    TMP_BUILD_DIR: paths.build,
+    TMP_HOOKS_PATH: paths.hooks,
+    TMP_MOUNT_PATH: paths.root,
+    ...(outside
+      ? { TARGET_ROOT: paths.root, DIB_IMAGE_CACHE: paths.cache, HOME: paths.home }
+      : {
+          DEBIAN_FRONTEND: 'noninteractive',
+          HOME: '/root',
+          APT_CONFIG: `${paths.hooks}/.dib/guest/apt.conf`,
+          PATH: `${paths.hooks}/.dib/guest:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+        }),
+    LC_ALL: 'C',
+  };
+}
+
+/** The variables as lines that a POSIX shell reads; single quotes keep everything but themselves. */
+export function shellExports(environment: Readonly<Record<string, string>>): string {
+  return Object.keys(environment)
+    .filter((name) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+    .sort()
+    .map((name) => `export ${name}='${(environment[name] as string).replaceAll("'", `'\\''`)}'\n`)
+    .join('');
+}

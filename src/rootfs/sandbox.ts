@@ -1,0 +1,125 @@
+import {
+  chmodSync,
+  copyFileSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { fail } from '../diagnostics/errors.ts';
+import { quotedPath } from '../diagnostics/printable.ts';
+
+/** Where the hook tree is seen in the sandbox: elements name this path. */
+export const GUEST_HOOKS = '/tmp/in_target.d';
+export interface SandboxOptions {
+  /** Absolute path of libexec. */
+  readonly libexec: string;
+  readonly root: string;
+  /** Directory that is /run while a layer is built. */
+  readonly run: string;
+  readonly hooks: string;
+  /** Directory that is /var/cache/apt while a layer is built. */
+  readonly aptCache?: string | undefined;
+  readonly hostname: string;
+}
+
+/**
+ * Argument vector that runs a program in the tree, in its own mount, pid, uts and ipc namespaces: libexec/dib-sandbox says what it sees.
+ * Whatever the program leaves running is killed with the pid namespace, and the mounts go with the mount namespace.
+ */
+export function sandboxArguments(options: SandboxOptions, program: readonly string[]): readonly string[] {
+  return [
+    ...['unshare', '--mount', '--propagation', 'private', '--pid', '--uts', '--ipc', '--fork', '--kill-child=KILL', '--'],
+    join(options.libexec, 'dib-sandbox'),
+    ...['--root', options.root, '--run', options.run, '--hooks', options.hooks],
+    ...(options.aptCache === undefined ? [] : ['--apt-cache', options.aptCache]),
+    ...['--hostname', options.hostname, '--', ...program],
+  ];
+}
+
+const POLICY = '#!/bin/sh\n# No service starts while an image is built.\nexit 101\n';
+
+/** Files that a tree is lent while programs run in it. */
+export interface Loan {
+  /** Takes them back: the tree is as if they had never been there, save for what programs meant to change. */
+  end(): void;
+}
+
+/**
+ * Lends a tree name resolution, a ban on starting services (invoke-rc.d asks /usr/sbin/policy-rc.d, exit status 101: never)
+ * and the place where hooks are seen.
+ * As in diskimage-builder the guest's own resolv.conf waits as resolv.conf.ORIG, where elements may write it.
+ */
+export function lendFiles(root: string, hostResolvConf = '/etc/resolv.conf'): Loan {
+  const loans = [lendResolvConf(root, hostResolvConf), lendPolicy(root), lendMountPoint(root)];
+  return {
+    end: () => {
+      for (const loan of loans.reverse()) loan.end();
+    },
+  };
+}
+
+function lendResolvConf(root: string, source: string): Loan {
+  const path = join(within(root, 'etc'), 'resolv.conf');
+  const original = `${path}.ORIG`;
+  if (!exists(join(root, 'etc'))) return { end: () => {} };
+  if (exists(path)) renameSync(path, original);
+  if (exists(source)) copyFileSync(source, path);
+  else writeFileSync(path, '');
+  chmodSync(path, 0o644);
+  return {
+    end: () => {
+      // A program that made it a link (systemd-resolved) means the image to have it so.
+      if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) {
+        rmSync(original, { force: true });
+        return;
+      }
+      rmSync(path, { force: true });
+      if (exists(original)) renameSync(original, path);
+    },
+  };
+}
+
+function lendPolicy(root: string): Loan {
+  const path = join(within(root, 'usr/sbin'), 'policy-rc.d');
+  if (!exists(join(root, 'usr/sbin')) || exists(path)) return { end: () => {} };
+  writeFileSync(path, POLICY, { mode: 0o755 });
+  return {
+    end: () => {
+      if (exists(path) && readFileSync(path, 'utf8') === POLICY) rmSync(path);
+    },
+  };
+}
+
+function lendMountPoint(root: string): Loan {
+  within(root, 'tmp');
+  const path = join(root, GUEST_HOOKS);
+  if (!exists(join(root, 'tmp'))) mkdirSync(join(root, 'tmp'));
+  chmodSync(join(root, 'tmp'), 0o1777);
+  if (!exists(path)) mkdirSync(path);
+  return { end: () => exists(path) && rmdirSync(path) };
+}
+
+/** A directory of the tree, absent or not; throws where a link would lead to the builder's own files. */
+function within(root: string, path: string): string {
+  const full = join(root, path);
+  const inside = realpathSync(root);
+  if (exists(full) && !`${realpathSync(full)}/`.startsWith(`${inside}/`)) {
+    fail({
+      code: 'DIB_TREE_LINK',
+      summary: `${quotedPath(`/${path}`)} of the image is a link that leads out of the tree ${quotedPath(root)}`,
+      detail: 'Files put there while hooks run would land on the builder.',
+      help: `Make ${quotedPath(`/${path}`)} a directory, or a relative link, in the element that provides the operating system.`,
+    });
+  }
+  return full;
+}
+
+function exists(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}

@@ -1,0 +1,25 @@
+/**
+ * Starts a command as a worker with the caller's rights, in its own pid and mount namespaces. When the front dies the kernel kills unshare
+ * (setpriv(1) --pdeathsig), then the first process of the pid namespace (unshare(1) --kill-child), and with it all others in the namespace.
+ */
+export function hostWorkerArgv(command: readonly string[]): string[] {
+  return [...dieWithFront(), 'unshare', '--mount', '--propagation', 'private', ...ownPids(), ...command];
+}
+
+/**
+ * The same in the caller's own mount namespace: for what must stay when the worker is gone (--keep-attached), and for undoing that.
+ * In a pid namespace too: when the worker is killed no losetup or mount of it may go on and attach what nobody looks for any more.
+ */
+export function sharedWorkerArgv(command: readonly string[]): string[] {
+  return [...dieWithFront(), 'unshare', ...OWN_PIDS, ...command];
+}
+
+export function dieWithFront(): string[] {
+  return ['setpriv', '--pdeathsig', 'KILL'];
+}
+
+export function ownPids(): string[] {
+  return [...OWN_PIDS, '--mount-proc'];
+}
+
+const OWN_PIDS = ['--pid', '--fork', '--kill-child=KILL'];
