@@ -1,0 +1,29 @@
+import type { StateStore } from '../../../src/state/store.ts';
+
+/** A process cannot kill itself when it is the first of a pid namespace: it asks for it, and waits for its end. */
+async function dieHere(): Promise<never> {
+  process.stdout.write('{"type":"kill_now"}\n');
+  return await new Promise<never>(() => {
+    setInterval(() => {}, 1000);
+  });
+}
+
+/** Asks to be killed at a write of the state, counted from 1: `before:N`, `after:N`, or `-` for never. Tells `count` of each. */
+export function deadlyStore(store: StateStore, point: string, count: (writes: number) => void = () => {}): StateStore {
+  const [when, at] = point.split(':');
+  let writes = 0;
+  return {
+    get current() {
+      return store.current;
+    },
+    async update(change) {
+      writes += 1;
+      const mine = writes;
+      if (when === 'before' && mine === Number(at)) await dieHere();
+      const state = await store.update(change);
+      count(mine);
+      if (when === 'after' && mine === Number(at)) await dieHere();
+      return state;
+    },
+  };
+}

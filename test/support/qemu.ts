@@ -1,0 +1,138 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Firmware, type Machine, machineArguments } from '../../src/boot/argv.ts';
+import { QEMU, requireQemu } from '../../src/boot/boot.ts';
+import { type BootReport, parseReport } from './boot-report.ts';
+
+export interface BootedMachine {
+  readonly report: BootReport;
+  /** What came over the first serial port until the login prompt. */
+  readonly console: string;
+  /** From QEMU's start until both login prompt and report were there. */
+  readonly seconds: number;
+}
+
+export interface BootOptions {
+  /** Port of this host that leads to the machine's SSH server. */
+  readonly sshPort?: number;
+  /** Done after the report while the machine still runs. */
+  readonly inside?: () => Promise<void>;
+}
+
+/** A boot takes 20 to 60 s in software emulation; this only ends one that hangs. */
+const TIME_LIMIT_MS = 400_000;
+const CONSOLE_TAIL = 4000;
+
+/** What the console says when no login prompt will come any more. */
+const HOPELESS = /Kernel panic - not syncing.*|^grub rescue>|^\(initramfs\)|You are in emergency mode|No bootable device/m;
+
+/**
+ * Boots disks whose image has the element boot-report, waits for a login prompt on the first serial port and for the report from
+ * inside, and kills the machine. The disks are not changed. Fails with the end of the console's text when either does not come.
+ */
+export async function bootAndReport(
+  disks: Machine['disks'],
+  firmware: Firmware,
+  options: BootOptions = {},
+): Promise<BootedMachine> {
+  requireQemu(firmware);
+  const nonce = randomUUID();
+  const directory = await mkdtemp(join(tmpdir(), 'dib-qemu-'));
+  const socket = join(directory, 'report');
+  const started = performance.now();
+  const { server, line } = await reportServer(socket);
+  const machine: Machine = {
+    disks,
+    firmware,
+    memory: 1024,
+    cpus: 2,
+    accelerator: 'tcg',
+    network: true,
+    sshPort: options.sshPort,
+  };
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', QEMU, ...machineArguments(machine), ...reportArguments(socket, nonce)]);
+  const console = watchConsole(child);
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const guard = { timer: setTimeout(() => {}, 0) };
+  try {
+    const limit = new Promise<never>((_, reject) => {
+      guard.timer = setTimeout(() => reject(new Error(`no end in ${TIME_LIMIT_MS / 1000} s`)), TIME_LIMIT_MS);
+    });
+    const died = ended.then(() => Promise.reject(new Error('QEMU ended')));
+    const [text] = await Promise.race([Promise.all([line, console.login]), console.hopeless, limit, died]);
+    const seconds = (performance.now() - started) / 1000;
+    const report = parseReport(text);
+    if (report.nonce !== nonce) throw new Error(`the report has the nonce ${report.nonce}, not ${nonce}`);
+    await Promise.race([options.inside?.(), limit, died]);
+    return { report, console: console.text(), seconds };
+  } catch (error) {
+    throw new Error(
+      `Booting ${disks.map(({ file }) => file).join(', ')} (${firmware}): ${(error as Error).message}\n${console.text().slice(-CONSOLE_TAIL)}`,
+    );
+  } finally {
+    clearTimeout(guard.timer);
+    child.kill('SIGKILL');
+    await ended;
+    server.close();
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** The console, a virtio-serial port for the report, and the nonce as the machine's serial number, where the guest can read it. */
+function reportArguments(socket: string, nonce: string): readonly string[] {
+  return [
+    ...['-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-no-reboot'],
+    ...['-device', 'virtio-serial-pci', '-chardev', `socket,id=report,path=${socket}`],
+    ...['-device', 'virtserialport,chardev=report,name=dib.report', '-smbios', `type=1,serial=${nonce}`],
+  ];
+}
+
+/** Listens for QEMU's end of the report port; the report is one line. */
+async function reportServer(path: string): Promise<{ readonly server: Server; readonly line: Promise<string> }> {
+  const server = createServer();
+  const line = new Promise<string>((resolve, reject) => {
+    server.on('error', reject);
+    server.once('connection', (connection) => {
+      let text = '';
+      connection.setEncoding('utf8');
+      connection.on('error', reject);
+      connection.on('data', (chunk: string) => {
+        text += chunk;
+        const end = text.indexOf('\n');
+        if (end >= 0) resolve(text.slice(0, end));
+      });
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  return { server, line };
+}
+
+interface Console {
+  readonly text: () => string;
+  readonly login: Promise<void>;
+  /** Only ever rejects. */
+  readonly hopeless: Promise<never>;
+}
+
+function watchConsole(child: ChildProcess): Console {
+  let text = '';
+  const watch = (see: (chunk: Buffer) => void) => {
+    child.stdout?.on('data', see);
+    child.stderr?.on('data', see);
+  };
+  watch((chunk) => {
+    text += chunk.toString('latin1');
+  });
+  const login = new Promise<void>((resolve) => watch(() => /^\S+ login: /m.test(text) && resolve()));
+  const hopeless = new Promise<never>((_, reject) =>
+    watch(() => {
+      const sign = HOPELESS.exec(text)?.[0];
+      if (sign !== undefined) reject(new Error(sign));
+    }),
+  );
+  return { text: () => text, login, hopeless };
+}

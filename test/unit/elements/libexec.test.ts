@@ -1,0 +1,163 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { libexecDirectory } from '../../../src/elements/locations.ts';
+import { makeTree } from './fixture.ts';
+
+const libexec = libexecDirectory();
+
+function run(program: string, args: readonly string[], env: Record<string, string> = {}) {
+  const result = spawnSync(join(libexec, program), args, { env: { PATH: process.env['PATH'] ?? '', ...env }, encoding: 'utf8' });
+  return { status: result.status, stdout: result.stdout, stderr: result.stderr };
+}
+
+describe('dib-run-hook', () => {
+  const files = {
+    'environment.d/9-a': 'export ORDER="${ORDER:-}9 "\n',
+    'environment.d/10-b': 'export ORDER="${ORDER}10 "\n',
+    'environment.d/100-c': 'export ORDER="${ORDER}100"\n',
+  };
+
+  it('sources environment files in the order given, or in numeric order', () => {
+    const tree = makeTree({ ...files, hook: '#!/bin/bash\necho "$ORDER"\n' });
+    const hook = [join(tree, 'environment.d'), join(tree, 'hook')];
+    expect(run('dib-run-hook', hook)).toEqual({ status: 0, stdout: '9 10 100\n', stderr: '' });
+    expect(run('dib-run-hook', [...hook, '9-a', '100-c'])).toMatchObject({ stdout: '9 100\n' });
+    expect(run('dib-run-hook', [join(tree, 'no-environment'), join(tree, 'hook')], { ORDER: 'mine' })).toMatchObject({
+      stdout: 'mine\n',
+    });
+  });
+
+  it('hands on the exit status, and stops at an unset variable', () => {
+    const tree = makeTree({
+      'environment.d/10-x': 'export A=$NOBODY_SET_THIS\n',
+      'empty/.keep': '',
+      hook: '#!/bin/bash\nexit 7\n',
+    });
+    expect(run('dib-run-hook', [join(tree, 'empty'), join(tree, 'hook')]).status).toBe(7);
+    const unset = run('dib-run-hook', [join(tree, 'environment.d'), join(tree, 'hook')]);
+    expect(unset.status).not.toBe(0);
+    expect(unset.stderr).toContain('NOBODY_SET_THIS: unbound variable');
+    expect(run('dib-run-hook', [])).toMatchObject({ status: 64 });
+  });
+
+  it('has the functions that elements call', () => {
+    const tree = makeTree({
+      hook: [
+        '#!/bin/bash',
+        'eval declare -A elements=($(get_image_element_array))',
+        'echo "${elements[a]} ${elements[b-c]}"',
+        'source "$_LIB/die"',
+        'die sorry',
+      ].join('\n'),
+    });
+    const result = run('dib-run-hook', [join(tree, 'none'), join(tree, 'hook')], {
+      IMAGE_ELEMENT_YAML: '{"a": "/x/a", "b-c": "/x/b-c"}',
+    });
+    expect(result).toMatchObject({ status: 1, stdout: '/x/a /x/b-c\n' });
+  });
+
+  it('puts the sudo stand-in on the PATH of hooks on the builder only', () => {
+    const tree = makeTree({ hook: '#!/bin/bash\necho "$PATH"\n', 'e/.keep': '' });
+    const args = [join(tree, 'e'), join(tree, 'hook'), '.keep'];
+    expect(run('dib-run-hook', args, { TARGET_ROOT: '/x' }).stdout).toMatch(new RegExp(`^${libexec}/shims:`));
+    expect(run('dib-run-hook', args).stdout).toBe(
+      `${libexec}/guest:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n`,
+    );
+  });
+});
+
+describe('sudo stand-in', () => {
+  it('drops options and runs the command', () => {
+    expect(run('shims/sudo', ['-E', '-n', 'A=1', 'bash', '-c', 'echo $A $0 "$@"', 'x', '-y']).stdout).toBe('1 x -y\n');
+    expect(run('shims/sudo', ['-u', 'root', '--', 'echo', 'hello']).stdout).toBe('hello\n');
+    expect(run('shims/sudo', ['-v']).status).toBe(0);
+    expect(run('shims/sudo', ['false']).status).toBe(1);
+  });
+});
+
+describe('pkg-map in the image', () => {
+  const maps = () => ({ DIB_PACKAGE_MAPS: makeTree({ a: 'db\tdb1 db2\nnone\t\nssh\tsshd\n' }) });
+
+  it.each([
+    [['--element', 'a', 'ssh', 'db'], 0, 'sshd\ndb1\ndb2\n'],
+    [['--element', 'a', '--distro', 'debian', '--release', 'sid', 'none', 'ssh'], 0, 'sshd\n'],
+    [['--missing-ok', '--element', 'a', 'other'], 0, 'other\n'],
+    [['--element', 'a', 'other', 'ssh'], 1, 'sshd\n'],
+    [['--element', 'b', 'ssh'], 2, ''],
+    [['ssh'], 1, ''],
+  ])('%j', (args, status, stdout) => {
+    expect(run('guest/pkg-map', args, maps())).toMatchObject({ status, stdout });
+  });
+});
+
+describe('install-packages in the image', () => {
+  it('calls apt-get with the mapped names, without recommended packages', () => {
+    const tree = makeTree({ 'bin/apt-get': '#!/bin/bash\necho "$DEBIAN_FRONTEND $*"\n', 'maps/a': 'db\tdb1 db2\n' });
+    const env = {
+      PATH: `${join(tree, 'bin')}:${join(libexec, 'guest')}:${process.env['PATH']}`,
+      DIB_PACKAGE_MAPS: join(tree, 'maps'),
+    };
+    const last = (args: string[]) => run('guest/install-packages', args, env).stdout.trim().split('\n').at(-1);
+    expect(last(['-m', 'a', 'db', 'x'])).toMatch(
+      /^noninteractive --assume-yes .*--no-install-recommends.* install -- db1 db2 x$/,
+    );
+    expect(last(['-m', 'nobody', 'x'])).toMatch(/ install -- x$/);
+    expect(last(['-e', 'x', 'y'])).toMatch(/ remove -- x y$/);
+    expect(last(['-u'])).toMatch(/ dist-upgrade$/);
+    expect(run('guest/install-packages', [], env)).toMatchObject({ status: 0, stdout: '' });
+    expect(run('guest/install-packages', ['-z'], env).status).toBe(64);
+  });
+});
+
+describe('grub-probe and grub-mkrelpath stand-ins', () => {
+  const env = {
+    DIB_ROOT_UUID: 'root-uuid',
+    DIB_ROOT_FSTYPE: 'xfs',
+    DIB_BOOT_UUID: 'boot-uuid',
+    DIB_BOOT_FSTYPE: 'ext4',
+    DIB_PARTMAP: 'gpt',
+    DIB_MOUNTPOINTS: '/|/boot|/boot/efi|/var',
+  };
+
+  it.each([
+    [['--target=device', '/'], '/dev/disk/by-uuid/root-uuid\n'],
+    [['--target=device', '/boot'], '/dev/disk/by-uuid/boot-uuid\n'],
+    [['--device', '/dev/disk/by-uuid/root-uuid', '--target=fs_uuid'], 'root-uuid\n'],
+    [['-t', 'fs', '/boot/grub'], 'ext2\n'],
+    [['-t', 'fs', '/usr/share'], 'xfs\n'],
+    [['--device', '/dev/disk/by-uuid/boot-uuid', '--target=partmap'], 'gpt\n'],
+    [['--device', '/dev/disk/by-uuid/boot-uuid', '--target=abstraction'], ''],
+  ])('grub-probe %j', (args, stdout) => {
+    expect(run('grub-probe', args, env)).toEqual({ status: 0, stdout, stderr: '' });
+  });
+
+  it('grub-probe refuses what GRUB cannot reach', () => {
+    expect(run('grub-probe', ['-t', 'fs', '/var/x'], env)).toMatchObject({ status: 1 });
+    expect(run('grub-probe', ['-t', 'drive', '/'], env)).toMatchObject({ status: 1 });
+  });
+
+  it.each([
+    ['/boot', '\n'],
+    ['/boot/grub', '/grub\n'],
+    ['/usr/share/x', '/usr/share/x\n'],
+    ['/', '\n'],
+    ['/bootx', '/bootx\n'],
+  ])('grub-mkrelpath %s', (path, stdout) => {
+    expect(run('grub-mkrelpath', [path], env)).toEqual({ status: 0, stdout, stderr: '' });
+  });
+});
+
+describe('update-initramfs in the image', () => {
+  it('notes what is asked for, and leaves questions to the program itself', () => {
+    const noted = join(makeTree({}), 'noted');
+    const env = { DIB_DEFERRED_INITRAMFS: noted };
+    // trixie's kernel hook makes no initramfs unless the first word of the answer is initramfs-tools.
+    run('guest/update-initramfs', ['--version'], env);
+    expect(existsSync(noted)).toBe(false);
+    expect(run('guest/update-initramfs', ['-c', '-k', '6.12.1', '-b', '/boot'], env).status).toBe(0);
+    expect(run('guest/update-initramfs', ['-u'], env).status).toBe(0);
+    expect(readFileSync(noted, 'utf8')).toBe('-c 6.12.1\n-u \n');
+  });
+});
