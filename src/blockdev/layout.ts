@@ -1,6 +1,6 @@
 import type { Checked, Locator } from '../diagnostics/diagnostic.ts';
 import { quoted } from '../diagnostics/printable.ts';
-import type { BlockDevices, DiskLayout, LocalLoop, Mkfs, Partitioning } from './devices.ts';
+import type { BlockDevices, Disk, DiskLayout, Mkfs, Partitioning } from './devices.ts';
 import { FILESYSTEMS } from './filesystems.ts';
 import { Issues, member } from './issues.ts';
 import { fits, MBR_SECTORS, type Placement, placePartitions, type Room } from './placement.ts';
@@ -38,7 +38,7 @@ export function resolveLayout(
   return issues.failed ? { diagnostics: issues.diagnostics } : { value: layouts, diagnostics: issues.diagnostics };
 }
 
-function layOut(disk: LocalLoop, table: Partitioning, size: number, context: LayoutContext, issues: Issues): DiskLayout {
+function layOut(disk: Disk, table: Partitioning, size: number, context: LayoutContext, issues: Issues): DiskLayout {
   const room: Room = { size, sectorSize: disk.blockSize, autoSizes: context.partitionSizes ?? new Map() };
   const placement = placePartitions(table, room);
   if (!fits(placement, room)) reportOverflow(disk, table, room, placement, issues);
@@ -54,7 +54,7 @@ function layOut(disk: LocalLoop, table: Partitioning, size: number, context: Lay
   };
 }
 
-function reportOverflow(disk: LocalLoop, table: Partitioning, room: Room, placement: Placement, issues: Issues): void {
+function reportOverflow(disk: Disk, table: Partitioning, room: Room, placement: Placement, issues: Issues): void {
   const over = placement.needed - room.size;
   const detail = arithmetic(disk, room, placement);
   const first = table.partitions.find((partition, index) => {
@@ -88,7 +88,7 @@ function reportOverflow(disk: LocalLoop, table: Partitioning, room: Room, placem
 }
 
 /** The sum as a table: what each partition takes, what the disk has. */
-function arithmetic(disk: LocalLoop, room: Room, placement: Placement): string {
+function arithmetic(disk: Disk, room: Room, placement: Placement): string {
   const rows: [string, number][] = [];
   const gaps = placement.shares.reduce((sum, share) => sum + share.gap, 0) + placement.tail;
   rows.push(['partition table, alignment', gaps]);
@@ -110,7 +110,7 @@ function mebibytes(bytes: number): string {
   return Number.isInteger(value) ? String(value) : value.toFixed(3);
 }
 
-function checkReach(disk: LocalLoop, table: Partitioning, room: Room, placement: Placement, issues: Issues): void {
+function checkReach(disk: Disk, table: Partitioning, room: Room, placement: Placement, issues: Issues): void {
   const reach = MBR_SECTORS * room.sectorSize;
   const far = placement.partitions.findIndex(({ startSector, sectors }) => startSector + sectors > MBR_SECTORS);
   const extendedFar = (placement.extended?.sectors ?? 0) >= MBR_SECTORS;

@@ -1,7 +1,15 @@
 import type { Checked, Locator } from '../diagnostics/diagnostic.ts';
 import { quoted } from '../diagnostics/printable.ts';
 import type { Json } from '../util/json.ts';
-import type { BlockDevices, Fstab, LocalLoop, Mkfs, Mount, Partitioning } from './devices.ts';
+import {
+  type BlockDevices,
+  type Fstab,
+  type LocalLoop,
+  type Mkfs,
+  type Mount,
+  NO_DEVICES,
+  type Partitioning,
+} from './devices.ts';
 import { type BlockDeviceDefaults, type ParseContext, pointerOf, title } from './fields.ts';
 import { flatten, type Item } from './flatten.ts';
 import { Issues } from './issues.ts';
@@ -67,7 +75,7 @@ function readNodes(context: ParseContext, items: readonly Item[], byName: Readon
         mounts.find((mount) => mount.name === item.base),
       ),
   );
-  return { disks, tables, filesystems, mounts: mountOrder(mounts), fstabs };
+  return { ...NO_DEVICES, disks, tables, filesystems, mounts: mountOrder(mounts), fstabs };
 }
 
 /** diskimage-builder's order: mount points as plain strings by code unit, so that parents come before what is in them; swap last. */

@@ -1,7 +1,7 @@
 import type { Diagnostic, Locator } from '../diagnostics/diagnostic.ts';
 import { quoted } from '../diagnostics/printable.ts';
 import { minimumFilesystemSize, smallest } from './auto-size.ts';
-import type { BlockDevices, ContentUsage, DiskLayout, LocalLoop, Mkfs, Partitioning, UsageByMount } from './devices.ts';
+import type { BlockDevices, ContentUsage, Disk, DiskLayout, Mkfs, Partitioning, UsageByMount } from './devices.ts';
 import { Issues } from './issues.ts';
 import { fits, placePartitions } from './placement.ts';
 import { formatBytes, KIB, MIB, roundUp } from './sizes.ts';
@@ -30,6 +30,7 @@ export function resolveSizes(devices: BlockDevices, usage?: UsageByMount, option
   const disks = new Map<string, number>();
   for (const disk of devices.disks) {
     const table = devices.tables.find(({ base }) => base === disk.name);
+    if (disk.size === 'device') continue;
     const waits = table?.partitions.some(({ size }) => size === 'auto') || typeof disk.size !== 'object';
     if (waits && usage === undefined) continue;
     for (const partition of table?.partitions ?? []) {
@@ -45,7 +46,7 @@ export function resolveSizes(devices: BlockDevices, usage?: UsageByMount, option
 /** The smallest disk, in whole MiB, on which every file system holds its content. */
 export function autoDiskSize(
   devices: BlockDevices,
-  disk: LocalLoop,
+  disk: Disk,
   usage: UsageByMount,
   partitionSizes: ReadonlyMap<string, number> = new Map(),
 ): number {
@@ -58,7 +59,7 @@ export function autoDiskSize(
  */
 export function computedDiskSize(
   devices: BlockDevices,
-  disk: LocalLoop,
+  disk: Disk,
   usage: UsageByMount,
   partitionSizes: ReadonlyMap<string, number> = new Map(),
   options: SizeOptions = {},
@@ -90,7 +91,7 @@ function contentOf(devices: BlockDevices, mkfs: Mkfs | undefined, usage: UsageBy
 /** The smallest multiple of `step` at which everything has a place and every percentage comes to what its partition needs. */
 function smallestDisk(
   devices: BlockDevices,
-  disk: LocalLoop,
+  disk: Disk,
   step: number,
   autoSizes: ReadonlyMap<string, number>,
   need: (device: string) => number,

@@ -1,4 +1,4 @@
-import type { BlockDevices, DiskLayout, LocalLoop, Mkfs, Mount, Partition, Partitioning } from '../blockdev/devices.ts';
+import type { BlockDevices, Disk, DiskLayout, Mkfs, Mount, Partition, Partitioning } from '../blockdev/devices.ts';
 import { effectiveMkfsOpts } from '../blockdev/filesystems.ts';
 import { fstabEntries } from '../blockdev/fstab.ts';
 import { formatBytes } from '../blockdev/sizes.ts';
@@ -32,7 +32,7 @@ export interface DiskGraphInput {
 /** A file system with its place in the graph. */
 interface Filesystem {
   readonly mkfs: Mkfs;
-  readonly disk: LocalLoop;
+  readonly disk: Disk;
   readonly partition?: Partition | undefined;
   readonly mount?: Mount | undefined;
   readonly realisation: Realisation;
@@ -122,7 +122,7 @@ function resource(
   };
 }
 
-function diskResource(disk: LocalLoop, input: DiskGraphInput): Resource {
+function diskResource(disk: Disk, input: DiskGraphInput): Resource {
   const size = layoutOf(disk.name, input)?.size ?? UNKNOWN;
   const realisation = realisationOf(disk.name, input);
   const inputs = { name: disk.name, size, sectorSize: disk.blockSize, realisation };
@@ -133,7 +133,7 @@ function diskResource(disk: LocalLoop, input: DiskGraphInput): Resource {
 }
 
 /** Whether the size of a disk, or of a partition on it, follows from the files. */
-function isMeasured(disk: LocalLoop, { tables }: BlockDevices): boolean {
+function isMeasured(disk: Disk, { tables }: BlockDevices): boolean {
   const table = tables.find(({ base }) => base === disk.name);
   return typeof disk.size !== 'object' || (table?.partitions ?? []).some(({ size }) => size === 'auto');
 }
@@ -255,7 +255,7 @@ function fstabResources(input: DiskGraphInput): Resource[] {
 }
 
 /** The disk that the BIOS starts from: the one with /boot, or else with the root file system. */
-export function bootDisk(devices: BlockDevices): LocalLoop | undefined {
+export function bootDisk(devices: BlockDevices): Disk | undefined {
   const mount =
     devices.mounts.find(({ mountPoint }) => mountPoint === '/boot') ?? devices.mounts.find((each) => each.mountPoint === '/');
   const mkfs = devices.filesystems.find(({ name }) => name === mount?.base);

@@ -1,4 +1,4 @@
-import type { BlockDevices, DiskLayout } from '../blockdev/devices.ts';
+import { type BlockDevices, type DiskLayout, NO_DEVICES } from '../blockdev/devices.ts';
 import { filesystemAt } from '../blockdev/environment.ts';
 import { fstabText } from '../blockdev/fstab.ts';
 import { resolveLayout } from '../blockdev/layout.ts';
@@ -75,7 +75,7 @@ export function expand(image: Prepared, options: ExpandOptions): Expansion {
 /** Without an output that is a disk there are no disks to make; fstab is written all the same, as the tree may become one. */
 function disksOf(image: Prepared): BlockDevices {
   const hasDisk = image.config.outputs.some((output) => output.format !== 'tar');
-  return hasDisk ? image.devices : { disks: [], tables: [], filesystems: [], mounts: [], fstabs: [] };
+  return hasDisk ? image.devices : NO_DEVICES;
 }
 
 function place(

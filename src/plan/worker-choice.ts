@@ -1,4 +1,4 @@
-import type { BlockDevices, LocalLoop } from '../blockdev/devices.ts';
+import type { BlockDevices, Disk } from '../blockdev/devices.ts';
 import { ExitCode, fail } from '../diagnostics/errors.ts';
 import { quoted } from '../diagnostics/printable.ts';
 import type { Realisation, Requirement } from '../kinds/kind.ts';
@@ -18,7 +18,7 @@ export function chooseRealisations(
   return Object.fromEntries(devices.disks.map((disk) => [disk.name, chooseRealisation(disk, devices, forced)]));
 }
 
-function chooseRealisation(disk: LocalLoop, devices: BlockDevices, forced: Realisation | undefined): ChosenRealisation {
+function chooseRealisation(disk: Disk, devices: BlockDevices, forced: Realisation | undefined): ChosenRealisation {
   const obstacle = obstacleToOffline(disk, devices);
   if (forced === 'attached') return { name: 'attached', reason: 'as requested' };
   if (obstacle === undefined)
@@ -33,7 +33,7 @@ function chooseRealisation(disk: LocalLoop, devices: BlockDevices, forced: Reali
   return { name: 'attached', reason: obstacle };
 }
 
-function obstacleToOffline(disk: LocalLoop, devices: BlockDevices): string | undefined {
+function obstacleToOffline(disk: Disk, devices: BlockDevices): string | undefined {
   const table = devices.tables.find(({ base }) => base === disk.name);
   const bases = new Set([disk.name, ...(table?.partitions ?? []).map((partition) => partition.name)]);
   for (const mkfs of devices.filesystems.filter(({ base }) => bases.has(base))) {

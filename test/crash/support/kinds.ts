@@ -2,6 +2,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, 
 import { join } from 'node:path';
 import { readMounts } from '../../../src/engine/clear.ts';
 import type { ActionContext, Kind, Outputs, Presence, RecordedResource } from '../../../src/kinds/kind.ts';
+import { detachLoops } from '../../../src/kinds/loop.ts';
 import type { JsonObject } from '../../../src/util/json.ts';
 
 // Small kinds with real effects: files, loop devices, file systems, mounts. They keep the rules that the engine relies on:
@@ -70,11 +71,8 @@ const disk: Kind = {
     return { device: stdout.trim() };
   },
   detach: async (recorded, context) => {
-    const { stdout } = await context.run({
-      argv: ['losetup', '--noheadings', '-O', 'NAME', '--associated', text(recorded.outputs['path'])],
-    });
-    for (const device of stdout.split('\n').filter((line) => line !== ''))
-      await context.run({ argv: ['losetup', '--detach', device.trim()] });
+    const file = text(recorded.outputs['path']);
+    await detachLoops(context, (loop) => loop.backFile === file);
   },
 };
 

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -123,7 +123,7 @@ export class Rig {
       loopdevices?: { name: string; 'back-file': string | null }[];
     };
     for (const loop of loops.loopdevices ?? []) {
-      if (loop['back-file']?.startsWith(this.root) === true) execFileSync('losetup', ['--detach', loop.name]);
+      if (loop['back-file']?.startsWith(this.root) === true) spawnSync('losetup', ['--detach', loop.name]);
     }
     rmSync(this.root, { recursive: true, force: true });
   }
