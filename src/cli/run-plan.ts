@@ -35,8 +35,11 @@ export async function approve(question: string, what: 'Apply' | 'Destroy'): Prom
 
 /** Fails early, with what to install or to choose, when the worker of a plan cannot run here or lacks a program. */
 export async function preflight(plan: Plan): Promise<void> {
-  const [{ probeWorkers }, { missingTools }] = await Promise.all([import('../workers/probe.ts'), import('../doctor/tools.ts')]);
-  const capability = (await probeWorkers())[plan.worker.name];
+  const [{ baseWorker, probeWorkers }, { missingTools }] = await Promise.all([
+    import('../workers/probe.ts'),
+    import('../doctor/tools.ts'),
+  ]);
+  const capability = (await probeWorkers())[baseWorker(plan.worker.name)];
   if (!capability.ok) {
     fail(
       {

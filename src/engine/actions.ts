@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { fail } from '../diagnostics/errors.ts';
 import { quoted } from '../diagnostics/printable.ts';
 import { type ActionLog, openActionLog } from '../exec/action-log.ts';
+import type { Machine } from '../exec/machine.ts';
 import { createRunner } from '../exec/run.ts';
 import type { ActionContext, Kind, Outputs, Paths, RecordedResource } from '../kinds/kind.ts';
 import { findResource } from '../state/state.ts';
@@ -9,6 +10,7 @@ import type { StateStore } from '../state/store.ts';
 import { recordMarker } from '../state/transitions.ts';
 import type { Hook, Operation } from './events.ts';
 import type { Interrupts } from './interrupts.ts';
+import { forAction, type Machines } from './machines.ts';
 import type { Emit } from './report.ts';
 
 /** What all actions of a run share. */
@@ -18,7 +20,7 @@ export interface Surroundings {
   readonly paths: Paths;
   readonly emit: Emit;
   readonly interrupts: Interrupts;
-  readonly bootId: string;
+  readonly machines: Machines;
   /** Where the logs of this run go. */
   readonly logs: string;
 }
@@ -33,6 +35,8 @@ export interface Action {
   readonly key?: string | undefined;
   readonly previous?: RecordedResource | undefined;
   readonly renew?: boolean | undefined;
+  /** Where it attaches or detaches; default: where the run attaches. */
+  readonly machine?: Machine | undefined;
 }
 
 /** Seconds between signs of life of an action that says nothing. */
@@ -117,7 +121,8 @@ function contextOf(
   const interruptible = surroundings.kinds.get(action.kind)?.interruptible === true;
   const signal = action.teardown === true ? interrupts.giveUp : interruptible ? interrupts.stop : interrupts.kill;
   const killSignal = action.teardown === true ? interrupts.giveUp : interrupts.kill;
-  const runner = createRunner({ log, signal, killSignal, address });
+  const options = { log, signal, killSignal, address };
+  const runner = createRunner(options);
   return {
     address,
     paths,
@@ -127,6 +132,7 @@ function contextOf(
     renew: action.renew,
     logFile: log.path,
     run: (command) => runner.run(command),
+    machine: async () => forAction(action.machine ?? (await surroundings.machines.open()), options),
     outputs: (other) => {
       const resource = findResource(store.current, other);
       if (resource === undefined || resource.status === 'creating')

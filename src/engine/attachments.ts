@@ -88,16 +88,17 @@ export class Attachments {
   }
 
   async #attach(address: string): Promise<void> {
-    const { store, kinds, bootId } = this.#surroundings;
+    const { store, kinds, machines } = this.#surroundings;
     const resource = findResource(store.current, address);
     if (resource === undefined) return;
-    // What the record says of an earlier boot went with it.
-    const attachment = resource.attachment?.bootId === bootId ? resource.attachment : undefined;
-    if (attachment?.status === 'attached') return;
+    const machine = await machines.open();
+    // What the record says of another boot went with it, or is on another machine.
+    const earlier = resource.attachment?.bootId === machine.bootId ? resource.attachment : undefined;
+    if (earlier?.status === 'attached') return;
+    if (earlier !== undefined || machines.ofBoot(resource.attachment?.bootId ?? '') !== undefined) await this.#detach(resource);
     const kind = kindOf(kinds, resource);
     await perform(this.#surroundings, { ...identity(resource), operation: 'attach' }, async (context) => {
-      if (attachment !== undefined) await kind.detach?.(resource, context);
-      const state = await store.update((current) => recordAttaching(current, address, bootId));
+      const state = await store.update((current) => recordAttaching(current, address, machine.bootId));
       const outputs = (await kind.attach?.(findResource(state, address) as RecordedResource, context)) ?? {};
       await store.update((current) => recordAttached(current, address, outputs));
       return outputs;
@@ -105,11 +106,13 @@ export class Attachments {
   }
 
   async #detach(resource: RecordedResource): Promise<void> {
-    const { store, kinds, bootId } = this.#surroundings;
+    const { store, kinds, machines } = this.#surroundings;
     const { address } = resource;
-    if (resource.attachment?.bootId === bootId) {
+    const machine = machines.ofBoot(resource.attachment?.bootId ?? '');
+    if (machine !== undefined) {
       const kind = kindOf(kinds, resource);
-      await perform(this.#surroundings, { ...identity(resource), operation: 'detach', teardown: true }, async (context) => {
+      const action = { ...identity(resource), operation: 'detach' as const, teardown: true, machine };
+      await perform(this.#surroundings, action, async (context) => {
         await store.update((state) => recordDetaching(state, address));
         await kind.detach?.(resource, context);
         return {};

@@ -12,6 +12,7 @@ import { Attachments } from './attachments.ts';
 import { destroyPlan } from './destroy.ts';
 import { createInterrupts, type Interrupts } from './interrupts.ts';
 import type { Job, Runtime, RuntimeBuilder } from './job.ts';
+import { createMachines } from './machines.ts';
 import { type ControlMessage, type ExitMessage, parseMessage } from './protocol.ts';
 import { diagnosticsOf, type Emit, emitDiagnostics, emitter, exitCodeOf } from './report.ts';
 
@@ -75,8 +76,13 @@ async function carryOut(job: Job, build: RuntimeBuilder, emit: Emit, interrupts:
   const scratch = await openScratch(paths.scratch);
   try {
     const runtime = await build(job, host);
-    const surroundings: Surroundings = { store, kinds: runtime.kinds, paths, emit, interrupts, bootId: host.bootId, logs };
-    return await inRuntime(job, runtime, surroundings);
+    const machines = createMachines(host.bootId);
+    const surroundings: Surroundings = { store, kinds: runtime.kinds, paths, emit, interrupts, machines, logs };
+    try {
+      return await inRuntime(job, runtime, surroundings);
+    } finally {
+      await machines.close();
+    }
   } finally {
     await scratch.close();
   }

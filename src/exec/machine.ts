@@ -1,4 +1,5 @@
 import type { Command, CommandResult, Runner } from './command.ts';
+import type { RunnerOptions } from './run.ts';
 
 /**
  * The kernel whose block devices, arrays, mappings and mounts actions work with: this machine's own, or that of a virtual machine which the
@@ -11,7 +12,7 @@ export interface Machine {
   /** Others use its devices too: foreign volume groups and arrays, udev, automounters. False in a virtual machine of our own. */
   readonly shared: boolean;
   /** Runs a command there. Throws as Runner.run does, and DIB_VM_DIED when the virtual machine ends meanwhile. */
-  run(command: Command, options: MachineRunOptions): Promise<CommandResult>;
+  run(command: Command, options: RunnerOptions): Promise<CommandResult>;
   /**
    * The path under which a file of this machine (a disk file, an archive) is seen there, as losetup, dd and tar take it.
    * A virtual machine without shared files shows it as a block device of its own.
@@ -19,16 +20,6 @@ export interface Machine {
   see(file: string): Promise<string>;
   /** Ends it; of the host, does nothing. */
   close(): Promise<void>;
-}
-
-/** What an action brings along: where output goes and what ends the command. */
-export interface MachineRunOptions {
-  readonly log: { write(text: string): void };
-  /** No new command starts after it. */
-  readonly signal: AbortSignal;
-  /** What runs is killed. */
-  readonly killSignal: AbortSignal;
-  readonly address: string;
 }
 
 /** A machine as one action sees it. */

@@ -28,6 +28,20 @@ export type Requirement =
       /**
        * Tells the kinds of requirements apart.
        */
+      need: 'kernel';
+      /**
+       * Name of the module, such as `dm_thin_pool`.
+       */
+      name: string;
+      /**
+       * What needs it, in words.
+       */
+      why: string;
+    }
+  | {
+      /**
+       * Tells the kinds of requirements apart.
+       */
       need: 'filesystem';
       /**
        * Type of the file system.
@@ -102,9 +116,13 @@ export interface Plan {
    */
   worker: {
     /**
-     * `host`: as root, in a mount namespace of its own. `userns`: in a user namespace, without root.
+     * `host`: as root, in a mount namespace of its own. `userns`: in a user namespace, without root. `vm`: the same as one of them, with block devices in a virtual machine.
      */
-    name: 'host' | 'userns';
+    name: 'host' | 'userns' | 'vm';
+    /**
+     * Of `vm`: what runs the virtual machine. `uml`: user-mode Linux. `qemu`: QEMU.
+     */
+    machine?: 'uml' | 'qemu';
     /**
      * Why there, in words.
      */

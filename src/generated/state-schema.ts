@@ -57,7 +57,7 @@ export interface State {
   /**
    * Worker of the last apply; null before the first.
    */
-  worker: 'host' | 'userns' | null;
+  worker: 'host' | 'userns' | 'vm' | null;
   /**
    * What was found while applying and decides what is planned next.
    */

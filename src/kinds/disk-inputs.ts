@@ -1,4 +1,13 @@
-import type { DiskLayout, FilesystemType, TableLabel } from '../blockdev/devices.ts';
+import type {
+  DiskLayout,
+  FilesystemType,
+  KeySource,
+  PlacedPhysicalVolume,
+  PlacedVolume,
+  RaidLevel,
+  TableLabel,
+  VolumeType,
+} from '../blockdev/devices.ts';
 import type { JsonObject } from '../util/json.ts';
 import { type Realisation, UNKNOWN } from './kind.ts';
 
@@ -45,12 +54,157 @@ export interface PartitionInputs extends JsonObject {
   readonly realisation: Realisation;
 }
 
-/** Outputs of `partition.NAME`, and what every action on a piece of a disk file works with. */
+/** Outputs of `partition.NAME`. */
 export interface ExtentOutputs extends JsonObject {
   readonly file: string;
   readonly offset: number;
   readonly length: number;
   readonly sectorSize: number;
+}
+
+/** A run of bytes of a file. */
+export interface FileExtent extends JsonObject {
+  /** Absolute path: a disk file, an existing device, or the decrypted content of a LUKS container while it is made. */
+  readonly file: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Outputs of `raid.NAME`, `luks.NAME` and `lvs.NAME`: a device that is more than a piece of a disk. */
+export interface DeviceOutputs extends JsonObject {
+  /** Bytes. */
+  readonly size: number;
+  readonly sectorSize: number;
+  /** Where its bytes lie, in order; absent where only the kernel knows, so that it must be attached. */
+  readonly extents?: readonly FileExtent[] | undefined;
+}
+
+/** What attaching anything that is a block device gives, besides what identifies it. */
+export interface DeviceAttachment extends JsonObject {
+  /** Such as /dev/loop3 or /dev/mapper/vg-root: on the machine of the run. */
+  readonly device: string;
+}
+
+/** Inputs of `raid.NAME`. */
+export interface RaidInputs extends JsonObject {
+  readonly name: string;
+  /** Addresses of the devices, in order. */
+  readonly members: readonly string[];
+  readonly level: RaidLevel;
+  readonly metadata: '1.0' | '1.2';
+  /** KiB. */
+  readonly chunk: number;
+  readonly uuid: string;
+  /** Bytes that the array uses of each member (mdadm --size). */
+  readonly componentSize: Later;
+  /** Bytes before them (mdadm --data-offset); metadata 1.2. */
+  readonly dataOffset: number;
+  /** Bytes of the array. */
+  readonly size: Later;
+  readonly sectorSize: 512 | 4096;
+  readonly options: readonly string[];
+}
+
+/** Inputs of `luks.NAME`. */
+export interface LuksInputs extends JsonObject {
+  readonly name: string;
+  /** Address of the device that holds it. */
+  readonly device: string;
+  readonly uuid: string;
+  readonly label: string;
+  readonly key: KeySource & JsonObject;
+  /** Of the key itself, so that another key makes another container; UNKNOWN where the key is not at hand. */
+  readonly keyFingerprint: string;
+  readonly cipher: string;
+  /** Bits. */
+  readonly keySize: number;
+  readonly pbkdf: 'argon2id' | 'argon2i' | 'pbkdf2';
+  /** Milliseconds. */
+  readonly iterTime: number;
+  /** KiB. */
+  readonly pbkdfMemory: number;
+  /** Bytes of its inside: the device's less the header. */
+  readonly size: Later;
+  readonly sectorSize: 512 | 4096;
+  readonly realisation: Realisation;
+}
+
+/** Inputs of `encrypt.NAME`: offline, what was written into the container is encrypted into the device that holds it. */
+export interface EncryptInputs extends JsonObject {
+  /** Address of the container. */
+  readonly luks: string;
+  /** Address of the device that holds it. */
+  readonly device: string;
+}
+
+/** Inputs of `pvs.NAME`. */
+export interface PvsInputs extends JsonObject {
+  /** Address of the device. */
+  readonly device: string;
+  /** 32 characters. */
+  readonly id: string;
+  readonly options: readonly string[];
+  readonly realisation: Realisation;
+}
+
+/** Inputs of `vgs.NAME`. */
+export interface VgsInputs extends JsonObject {
+  readonly name: string;
+  readonly id: string;
+  /** Bytes. */
+  readonly extentSize: number;
+  /** Its physical volumes, in order: address of the node, address of its device. */
+  readonly pvs: readonly { readonly address: string; readonly device: string; readonly id: string }[];
+  /** Offline, all of the group is written at once: where everything is; UNKNOWN as long as a size is. Absent where LVM itself makes it. */
+  readonly placed?:
+    | {
+        readonly pvs: readonly (PlacedPhysicalVolume & JsonObject)[];
+        readonly lvs: readonly (PlacedVolume & JsonObject & { readonly id: string; readonly volume: string })[];
+      }
+    | typeof UNKNOWN
+    | undefined;
+  /** Seconds since 1970, for the metadata's time stamps. */
+  readonly epoch: number;
+  readonly options: readonly string[];
+  readonly realisation: Realisation;
+}
+
+/** Inputs of `lvs.NAME`. */
+export interface LvsInputs extends JsonObject {
+  /** Address of the group. */
+  readonly group: string;
+  readonly volume: string;
+  readonly id: string;
+  readonly type: VolumeType;
+  /** Extents of the group, or UNKNOWN; of a thin volume 0. */
+  readonly extents: Later;
+  /** Bytes of the device; of a thin volume its virtual size. */
+  readonly size: Later;
+  readonly sectorSize: 512 | 4096;
+  /** Of a thin volume: the address of its pool. */
+  readonly pool?: string | undefined;
+  /** Of a thin pool: extents of its metadata and of the spare. */
+  readonly metadata?: { readonly extents: number; readonly spare: number } | undefined;
+  /** Offline: where its bytes lie, as containers of the graph; UNKNOWN as long as a size is. */
+  readonly place?: Place | typeof UNKNOWN | undefined;
+  readonly options: readonly string[];
+  readonly realisation: Realisation;
+}
+
+/** Runs of bytes in disks and LUKS containers. */
+export type Place = readonly {
+  /** Address of a disk or LUKS container. */
+  readonly container: string;
+  readonly offset: number;
+  readonly length: number;
+}[];
+
+/** Inputs of `subvolume.NAME`. */
+export interface SubvolumeInputs extends JsonObject {
+  /** Address of the device that the file system lies on. */
+  readonly device: string;
+  /** Inside the file system, such as `@home`. */
+  readonly path: string;
 }
 
 /** What attaching `local_loop` or `partition` gives. */

@@ -1,5 +1,6 @@
 import type { SourceRange } from '../diagnostics/diagnostic.ts';
 import type { Command, Runner } from '../exec/command.ts';
+import type { ActionMachine } from '../exec/machine.ts';
 import type { JsonObject } from '../util/json.ts';
 
 /** Something that the place where an action runs must offer. */
@@ -8,6 +9,8 @@ export type Requirement =
   | { readonly need: 'root'; readonly why: string }
   /** Loop devices (/dev/loop-control). */
   | { readonly need: 'loop'; readonly why: string }
+  /** A driver of the kernel by its name below /sys/module or in modules.builtin: `dm_mod`, `dm_thin_pool`, `dm_crypt`, `raid1`, ... */
+  | { readonly need: 'kernel'; readonly name: string; readonly why: string }
   /** A mountable file system driver of the running kernel. */
   | { readonly need: 'filesystem'; readonly name: string; readonly why: string }
   /** A program on PATH and the Debian package that has it. */
@@ -77,6 +80,8 @@ export interface ActionContext extends Runner {
   outputs(address: string): Outputs;
   /** What attaching a dependency gave, such as its device node. */
   attachment(address: string): Outputs;
+  /** Where block devices are attached: this machine's kernel or a virtual machine's, which is booted at first use. */
+  machine(): Promise<ActionMachine>;
   /** A line for the user, below the action's name. */
   progress(message: string): void;
   /** Appends to the action's log. */

@@ -48,10 +48,13 @@ export interface ResourceChange {
   readonly key_document?: KeyDocument | undefined;
 }
 
-export type WorkerName = 'host' | 'userns';
+/** `vm`: the worker of `host` or `userns`, with block devices attached in a virtual machine. */
+export type WorkerName = 'host' | 'userns' | 'vm';
 
 export interface WorkerChoice {
   readonly name: WorkerName;
+  /** Of `vm`: what runs it. */
+  readonly machine?: 'uml' | 'qemu' | undefined;
   readonly reason: string;
   /** How each disk is made, by local_loop address. */
   readonly realisation: Readonly<Record<string, { readonly name: Realisation; readonly reason: string }>>;

@@ -1,6 +1,7 @@
 import { access, constants, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { searchPath } from '../exec/probe.ts';
+import type { WorkerName } from '../plan/plan.ts';
 import { userName } from '../util/user-name.ts';
 
 /** Whether a worker can be started here, from what can be read: nothing is run. */
@@ -23,6 +24,12 @@ export interface Surface {
   /** The text of a file, or undefined. */
   readonly read: (path: string) => Promise<string | undefined>;
   readonly has: (program: string) => Promise<boolean>;
+}
+
+/** The worker that a virtual machine is started from: files are made outside of it. */
+export function baseWorker(name: WorkerName): 'host' | 'userns' {
+  if (name !== 'vm') return name;
+  return process.getuid?.() === 0 ? 'host' : 'userns';
 }
 
 export async function probeWorkers(surface: Surface = thisMachine()): Promise<Capabilities> {

@@ -12,6 +12,7 @@ import type { WorkerName } from '../plan/plan.ts';
 import { writeFileAtomic } from '../util/atomic-file.ts';
 import { hostWorkerArgv, sharedWorkerArgv } from './host.ts';
 import { jobPath, removeJob } from './job-file.ts';
+import { baseWorker } from './probe.ts';
 import { usernsWorkerArgv } from './userns.ts';
 
 export interface WorkerOptions {
@@ -37,7 +38,7 @@ const LAST_GRACE = 8000;
 
 /** The command line of a worker. Attaching for good, and undoing that, happens in the caller's own mount namespace. */
 export function workerArgv(worker: WorkerName, job: Pick<Job, 'operation'>, command: readonly string[]): string[] {
-  if (worker === 'userns') return usernsWorkerArgv(command);
+  if (baseWorker(worker) === 'userns') return usernsWorkerArgv(command);
   return job.operation === 'apply' ? hostWorkerArgv(command) : sharedWorkerArgv(command);
 }
 

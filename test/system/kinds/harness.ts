@@ -6,6 +6,7 @@ import { parseBlockDevices } from '../../../src/blockdev/parse.ts';
 import type { OutputConfig } from '../../../src/config/image.ts';
 import { DibError } from '../../../src/diagnostics/errors.ts';
 import type { Runner } from '../../../src/exec/command.ts';
+import { hostMachine } from '../../../src/exec/host-machine.ts';
 import { createRunner } from '../../../src/exec/run.ts';
 import { diskResources } from '../../../src/kinds/disk-graph.ts';
 import { diskKinds } from '../../../src/kinds/disk-kinds.ts';
@@ -99,6 +100,7 @@ export class MiniEngine {
       signal: new AbortController().signal,
       previous: this.records.get(address),
       run: this.run,
+      machine: async () => ({ ...hostMachine(''), run: this.run }),
       outputs: (wanted) => (wanted === 'layer.finalise' ? { layers: ['x'], size: 0 } : this.record(wanted).outputs),
       attachment: (wanted) => this.record(wanted).attachment?.outputs ?? {},
       progress: (message) => void this.messages.push(message),

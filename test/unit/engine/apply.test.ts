@@ -10,6 +10,7 @@ import { destroyPlan } from '../../../src/engine/destroy.ts';
 import type { Event } from '../../../src/engine/events.ts';
 import { createInterrupts } from '../../../src/engine/interrupts.ts';
 import type { Runtime } from '../../../src/engine/job.ts';
+import { createMachines } from '../../../src/engine/machines.ts';
 import { emitter } from '../../../src/engine/report.ts';
 import { topologicalOrder } from '../../../src/graph/dag.ts';
 import { type Kind, type Resource, UNKNOWN } from '../../../src/kinds/kind.ts';
@@ -35,7 +36,12 @@ beforeEach(() => {
   did = [];
   broken = new Set();
   interrupts = createInterrupts(0);
-  state = emptyState('l', '0', { file: 'image.yaml', name: 'x', sha256: '' }, { machineId: '', bootId: 'this' });
+  state = emptyState(
+    'l',
+    '0',
+    { file: 'image.yaml', name: 'x', sha256: '' },
+    { machineId: '', bootId: 'this' },
+  );
 });
 afterEach(() => {
   for (const event of events.splice(0)) expect(validEvent(event), JSON.stringify([event, validEvent.errors])).toBe(true);
@@ -112,7 +118,7 @@ const store: StateStore = {
 function surroundings(): Surroundings {
   const at = (name: string) => join(directory, name);
   const paths = { image: directory, state: at('s'), work: at('w'), cache: at('c'), scratch: at('t') };
-  return { store, kinds, paths, emit: emitter((event) => events.push(event)), interrupts, bootId: 'this', logs: at('logs') };
+  return { store, kinds, paths, emit: emitter((event) => events.push(event)), interrupts, machines: createMachines('this'), logs: at('logs') };
 }
 
 async function apply(
