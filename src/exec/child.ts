@@ -1,4 +1,4 @@
-import type { Readable, Writable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 import type { Ending } from './errors.ts';
 import { LineSplitter, Tail } from './tail.ts';
 
@@ -9,6 +9,8 @@ export interface ChildOptions {
   readonly cwd?: string | undefined;
   /** Open file descriptor that the child gets as number 3. */
   readonly inheritedFd?: number | undefined;
+  /** How many connected sockets the child gets, as numbers 4 and up. */
+  readonly sockets?: number | undefined;
   readonly onStdoutLine?: ((line: string) => void) | undefined;
   /** Lines of standard error that are kept; default 40. */
   readonly stderrLines?: number | undefined;
@@ -18,6 +20,8 @@ export interface ChildOptions {
 export interface Child {
   readonly pid: number;
   readonly stdin: Writable;
+  /** Our ends of the child's sockets: the first is its number 4. */
+  readonly sockets: readonly Duplex[];
   /** Settles when the process has ended and its output is read. Never rejects. */
   readonly ended: Promise<Ending & { readonly stderr: readonly string[] }>;
   /** Signals the child's whole process group. */
@@ -35,7 +39,7 @@ export async function spawnChild(options: ChildOptions): Promise<Child> {
     extendEnv: false,
     env: { ...options.env },
     cwd: options.cwd ?? process.cwd(),
-    stdio: ['pipe', 'pipe', 'pipe', inherit(options.inheritedFd)],
+    stdio: ['pipe', 'pipe', 'pipe', inherit(options.inheritedFd), ...Array<'pipe'>(options.sockets ?? 0).fill('pipe')],
     buffer: false,
     reject: false,
   });
@@ -43,6 +47,9 @@ export async function spawnChild(options: ChildOptions): Promise<Child> {
   const stderr = child.stderr as Readable;
   const stdin = child.stdin as Writable;
   stdin.on('error', () => {});
+  // Node.js makes every such pipe a socket that works both ways; execa's types only know of the direction that it reads.
+  const sockets = child.stdio.slice(4) as unknown as Duplex[];
+  for (const socket of sockets) socket.on('error', () => {});
   followLines(stdout, (line) => options.onStdoutLine?.(line));
   const tail = new Tail(options.stderrLines ?? 40);
   followLines(stderr, (line) => tail.push(line));
@@ -54,6 +61,7 @@ export async function spawnChild(options: ChildOptions): Promise<Child> {
   return {
     pid,
     stdin,
+    sockets,
     ended: child.then((result) => ({ exitCode: result.exitCode, signal: result.signal, stderr: tail.lines })),
     kill: (signal) => killGroup(pid, signal),
   };
