@@ -294,10 +294,10 @@ export interface PlacedVolume {
   readonly extents: number;
   /** Bytes of the device that it gives. */
   readonly size: number;
-  /** Of a linear volume: runs of extents, in order. */
+  /** Of a linear volume in a group that dib writes itself: runs of extents, in order. Empty where lvcreate chooses. */
   readonly segments: readonly { readonly pv: string; readonly start: number; readonly count: number }[];
-  /** Of a thin pool: extents of its metadata, and of the spare of the group that its repair needs. */
-  readonly metadata?: { readonly extents: number; readonly spare: number } | undefined;
+  /** Of a thin pool: extents of its metadata, and of the spare of the group that its repair needs; bytes of a chunk of its data. */
+  readonly metadata?: { readonly extents: number; readonly spare: number; readonly chunk: number } | undefined;
 }
 
 /** An image without any disk. */

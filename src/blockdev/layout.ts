@@ -1,10 +1,11 @@
 import type { Checked, Locator } from '../diagnostics/diagnostic.ts';
 import { quoted } from '../diagnostics/printable.ts';
-import type { BlockDevices, Disk, DiskLayout, Mkfs, Partitioning } from './devices.ts';
+import type { BlockDevices, Disk, DiskLayout, Mkfs, Partitioning, StackLayout } from './devices.ts';
 import { FILESYSTEMS } from './filesystems.ts';
 import { Issues, member } from './issues.ts';
 import { fits, MBR_SECTORS, type Placement, placePartitions, type Room } from './placement.ts';
-import { formatBytes, MIB } from './sizes.ts';
+import { formatBytes, mebibytes } from './sizes.ts';
+import { placeStack } from './stack-layout.ts';
 
 export interface LayoutContext {
   /** As for parseBlockDevices. */
@@ -24,18 +25,42 @@ export function resolveLayout(
   context: LayoutContext = {},
 ): Checked<readonly DiskLayout[]> {
   const issues = new Issues(context.locate ?? (() => undefined), context.pointerPrefix);
-  const layouts: DiskLayout[] = [];
-  for (const disk of devices.disks) {
-    const size = diskSizes.get(disk.name);
-    if (size === undefined) continue;
-    const table = devices.tables.find(({ base }) => base === disk.name);
-    const layout = table
-      ? layOut(disk, table, size, context, issues)
-      : { disk: disk.name, size, sectorSize: disk.blockSize, partitions: [] };
-    layouts.push(layout);
-    checkFilesystems(devices.filesystems, layout, issues);
-  }
+  const layouts = layOutDisks(devices, diskSizes, context, issues);
+  checkFilesystems(devices.filesystems, lengths(layouts), issues);
   return issues.failed ? { diagnostics: issues.diagnostics } : { value: layouts, diagnostics: issues.diagnostics };
+}
+
+/**
+ * The same with everything that stands on the disks: RAIDs, LUKS containers, volume groups, logical volumes. What stands on a disk that is not in
+ * `diskSizes` is left out. Tells what has no room or is too small, with the arithmetic.
+ */
+export function resolveStack(
+  devices: BlockDevices,
+  diskSizes: ReadonlyMap<string, number>,
+  context: LayoutContext = {},
+): Checked<StackLayout> {
+  const issues = new Issues(context.locate ?? (() => undefined), context.pointerPrefix);
+  const layouts = layOutDisks(devices, diskSizes, context, issues);
+  // What stands on partitions that have no place would be told wrong sizes.
+  if (issues.failed) return { diagnostics: issues.diagnostics };
+  const stack = placeStack(devices, layouts, issues);
+  checkFilesystems(devices.filesystems, new Map(stack.devices.map(({ name, size }) => [name, size])), issues);
+  return issues.failed ? { diagnostics: issues.diagnostics } : { value: stack, diagnostics: issues.diagnostics };
+}
+
+function layOutDisks(
+  devices: BlockDevices,
+  diskSizes: ReadonlyMap<string, number>,
+  context: LayoutContext,
+  issues: Issues,
+): readonly DiskLayout[] {
+  return devices.disks.flatMap((disk): DiskLayout[] => {
+    const size = diskSizes.get(disk.name);
+    if (size === undefined) return [];
+    const table = devices.tables.find(({ base }) => base === disk.name);
+    if (table === undefined) return [{ disk: disk.name, size, sectorSize: disk.blockSize, partitions: [] }];
+    return [layOut(disk, table, size, context, issues)];
+  });
 }
 
 function layOut(disk: Disk, table: Partitioning, size: number, context: LayoutContext, issues: Issues): DiskLayout {
@@ -104,12 +129,6 @@ function arithmetic(disk: Disk, room: Room, placement: Placement): string {
   return rows.map(([name], index) => `${name.padEnd(width)}  ${(figures[index] as string).padStart(figureWidth)} MiB`).join('\n');
 }
 
-/** MiB with three decimals where it is not whole, so that sums can be followed. */
-function mebibytes(bytes: number): string {
-  const value = bytes / MIB;
-  return Number.isInteger(value) ? String(value) : value.toFixed(3);
-}
-
 function checkReach(disk: Disk, table: Partitioning, room: Room, placement: Placement, issues: Issues): void {
   const reach = MBR_SECTORS * room.sectorSize;
   const far = placement.partitions.findIndex(({ startSector, sectors }) => startSector + sectors > MBR_SECTORS);
@@ -122,11 +141,20 @@ function checkReach(disk: Disk, table: Partitioning, room: Room, placement: Plac
   });
 }
 
+/** Bytes of disks and partitions by name. */
+function lengths(layouts: readonly DiskLayout[]): ReadonlyMap<string, number> {
+  return new Map(
+    layouts.flatMap(({ disk, size, partitions }) => [
+      [disk, size] as const,
+      ...partitions.map(({ name, length }) => [name, length] as const),
+    ]),
+  );
+}
+
 /** File systems below the smallest size that their mkfs accepts. */
-function checkFilesystems(filesystems: readonly Mkfs[], layout: DiskLayout, issues: Issues): void {
+function checkFilesystems(filesystems: readonly Mkfs[], sizes: ReadonlyMap<string, number>, issues: Issues): void {
   for (const mkfs of filesystems) {
-    const length =
-      layout.partitions.find(({ name }) => name === mkfs.base)?.length ?? (layout.disk === mkfs.base ? layout.size : undefined);
+    const length = sizes.get(mkfs.base);
     const { minimum } = FILESYSTEMS[mkfs.type];
     // No room at all has been told already.
     if (length === undefined || length === 0 || length >= minimum) continue;

@@ -108,6 +108,12 @@ export function exactSize(bytes: number): string {
   return `${bytes}B`;
 }
 
+/** MiB with three decimals where it is not whole, so that sums can be followed. */
+export function mebibytes(bytes: number): string {
+  const value = bytes / MIB;
+  return Number.isInteger(value) ? String(value) : value.toFixed(3);
+}
+
 function trimmed(value: number): string {
   return String(Number(value.toFixed(2)));
 }

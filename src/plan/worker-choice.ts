@@ -1,8 +1,8 @@
 import type { BlockDevices, Disk } from '../blockdev/devices.ts';
+import { offlineCapable } from '../blockdev/offline.ts';
 import { ExitCode, fail } from '../diagnostics/errors.ts';
 import { quoted } from '../diagnostics/printable.ts';
 import type { Realisation, Requirement } from '../kinds/kind.ts';
-import { offlineCapable } from '../kinds/mkfs-commands.ts';
 import type { WorkerChoice, WorkerName } from './plan.ts';
 
 export interface ChosenRealisation {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { offlineCapable } from '../../../src/blockdev/offline.ts';
 import type { MkfsInputs } from '../../../src/kinds/disk-inputs.ts';
 import { UNKNOWN } from '../../../src/kinds/kind.ts';
-import { mkfsCommand, mkfsRequirements, offlineCapable } from '../../../src/kinds/mkfs-commands.ts';
+import { mkfsCommand, mkfsRequirements } from '../../../src/kinds/mkfs-commands.ts';
 
 const UUID = '11111111-2222-5333-8444-555555555555';
 const MIB = 1024 ** 2;
