@@ -6,7 +6,7 @@ const ROWS = [
   ['util'],
   ['diagnostics', 'generated'],
   ['exec'],
-  ['config', 'elements', 'blockdev', 'distros', 'doctor'],
+  ['config', 'elements', 'blockdev', 'distros', 'doctor', 'vm'],
   ['graph'],
   ['rootfs'],
   ['kinds'],

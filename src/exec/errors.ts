@@ -23,10 +23,16 @@ export function failedError(
   command: Command,
   ending: Ending,
   tail: readonly string[],
-  options: { readonly log?: string | undefined; readonly address?: string | undefined },
+  options: {
+    readonly log?: string | undefined;
+    readonly address?: string | undefined;
+    /** Where it ran, if not on this machine: `in the virtual machine`. */
+    readonly place?: string | undefined;
+  },
 ): DibError {
   const program = basename(command.argv[0] ?? '');
-  const how = ending.signal === undefined ? `failed with ${endingText(ending)}` : `was killed by ${endingText(ending)}`;
+  const verb = ending.signal === undefined ? 'failed with' : 'was killed by';
+  const how = [verb, endingText(ending), ...(options.place === undefined ? [] : [options.place])].join(' ');
   const lines = tail.map((line) => `  ${printable(line)}`);
   const output =
     lines.length === 0 ? 'It printed nothing.' : `Its last ${lines.length === 1 ? 'line' : 'lines'}:\n${lines.join('\n')}`;
@@ -35,7 +41,7 @@ export function failedError(
     severity: 'error',
     summary: `\`${program}\` ${how}`,
     detail: options.log === undefined ? output : `${output}\nThe whole log: ${options.log}`,
-    help: `To run it by hand:\n  ${quoteCommand(command)}`,
+    help: `${options.place === undefined ? 'To run it by hand' : 'What ran there'}:\n  ${quoteCommand(command)}`,
     address: options.address,
   });
 }

@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { execa as Execa } from 'execa';
 import type { ActionLog } from './action-log.ts';
 import type { Command, CommandResult, Runner } from './command.ts';
+import { CommandOutput, conclude } from './conclude.ts';
 import { minimalEnvironment } from './environment.ts';
-import { cannotStartError, type Ending, endingText, failedError, interruptedError, notFoundError, TAIL_LINES } from './errors.ts';
+import { cannotStartError, interruptedError, notFoundError } from './errors.ts';
 import { quoteCommand } from './quote.ts';
-import { Capture, LineSplitter, Tail } from './tail.ts';
 
 export interface RunnerOptions {
   /** Where the command line, all output and the result are written. */
@@ -23,8 +23,6 @@ export interface RunnerOptions {
   readonly address?: string | undefined;
 }
 
-/** Bytes of each stream that a result holds; the log has everything. */
-const CAPTURE_LIMIT = 16 * 1024 * 1024;
 /** Milliseconds that output may keep coming after the process has ended, from children that left its process group. */
 const DRAIN_TIME = 2000;
 
@@ -41,22 +39,18 @@ async function runCommand(command: Command, options: RunnerOptions): Promise<Com
   options.log?.write(`$ ${quoteCommand(command)}\n`);
   const started = performance.now();
   const child = start(execa, file, args, command, options);
-  const output = collect(child, options);
-  const stopKiller = killGroupOnAbort(child, options);
+  const output = new CommandOutput(options);
+  for (const stream of ['stdout', 'stderr'] as const) {
+    child[stream]?.on('data', (chunk: Uint8Array) => output.write(stream, chunk));
+  }
+  const stopKiller = killOnAbort(options, (signal) => killGroup(child.pid, signal));
   const result = await untilEnd(child);
   stopKiller();
-  const { stdout, stderr, tail } = output.end();
-  const ending: Ending = { exitCode: result.exitCode, signal: result.signal };
-  const seconds = ((performance.now() - started) / 1000).toFixed(1);
   if (child.pid === undefined) {
     options.log?.write(`[not started: ${result.code ?? 'unknown reason'}]\n`);
     throw startError(command, result, options.address);
   }
-  options.log?.write(`[${endingText(ending)} after ${seconds} s]\n`);
-  const ok = command.okExitCodes ?? [0];
-  if (result.exitCode !== undefined && ok.includes(result.exitCode)) return { exitCode: result.exitCode, stdout, stderr };
-  if (options.signal?.aborted || options.killSignal?.aborted) throw interruptedError(command, options.address);
-  throw failedError(command, ending, tail, { log: options.log?.path, address: options.address });
+  return conclude(command, { exitCode: result.exitCode, signal: result.signal }, started, output, options);
 }
 
 function start(execa: typeof Execa, file: string, args: readonly string[], command: Command, options: RunnerOptions) {
@@ -87,32 +81,6 @@ function startError(command: Command, result: Result, address: string | undefine
   return cannotStartError(command, badDirectory ? `its directory ${command.cwd} does not exist` : reason, address);
 }
 
-function collect(child: Child, options: RunnerOptions) {
-  const tail = new Tail(TAIL_LINES);
-  const follow = (stream: 'stdout' | 'stderr') => {
-    const capture = new Capture(CAPTURE_LIMIT);
-    const lines = new LineSplitter((line) => {
-      tail.push(line);
-      options.onOutput?.(line, stream);
-    });
-    child[stream]?.on('data', (chunk: Uint8Array) => {
-      options.log?.write(chunk);
-      capture.write(chunk);
-      lines.write(chunk);
-    });
-    return { capture, lines };
-  };
-  const stdout = follow('stdout');
-  const stderr = follow('stderr');
-  return {
-    end() {
-      stdout.lines.end();
-      stderr.lines.end();
-      return { stdout: stdout.capture.text(), stderr: stderr.capture.text(), tail: tail.lines };
-    },
-  };
-}
-
 /** Waits for the process, then for its output; whatever it left in its process group is killed. */
 async function untilEnd(child: Child): Promise<Result> {
   child.once('exit', () => {
@@ -126,19 +94,22 @@ async function untilEnd(child: Child): Promise<Result> {
   return await child;
 }
 
-function killGroupOnAbort(child: Child, options: RunnerOptions): () => void {
+/** Has a command ended when its signals are aborted: `kill` is called with what to send. Gives what stops that. */
+export function killOnAbort(options: RunnerOptions, kill: (signal: 'SIGTERM' | 'SIGKILL') => void): () => void {
   const done = new AbortController();
-  const kill = () => killGroup(child.pid, 'SIGKILL');
   const terminate = () => {
-    killGroup(child.pid, 'SIGTERM');
-    delay(options.grace ?? 5000, undefined, { signal: done.signal, ref: false }).then(kill, () => {});
+    kill('SIGTERM');
+    delay(options.grace ?? 5000, undefined, { signal: done.signal, ref: false }).then(
+      () => kill('SIGKILL'),
+      () => {},
+    );
   };
   const listen = (signal: AbortSignal | undefined, act: () => void) => {
     if (signal?.aborted) act();
     else signal?.addEventListener('abort', act, { once: true, signal: done.signal });
   };
   listen(options.signal, terminate);
-  listen(options.killSignal, kill);
+  listen(options.killSignal, () => kill('SIGKILL'));
   return () => done.abort();
 }
 

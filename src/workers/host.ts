@@ -1,9 +1,11 @@
+import { DIE_WITH_PARENT, OWN_PIDS } from '../exec/namespaces.ts';
+
 /**
  * Starts a command as a worker with the caller's rights, in its own pid and mount namespaces. When the front dies the kernel kills unshare
  * (setpriv(1) --pdeathsig), then the first process of the pid namespace (unshare(1) --kill-child), and with it all others in the namespace.
  */
 export function hostWorkerArgv(command: readonly string[]): string[] {
-  return [...dieWithFront(), 'unshare', '--mount', '--propagation', 'private', ...ownPids(), ...command];
+  return [...DIE_WITH_PARENT, 'unshare', '--mount', '--propagation', 'private', ...ownPids(), ...command];
 }
 
 /**
@@ -11,15 +13,9 @@ export function hostWorkerArgv(command: readonly string[]): string[] {
  * In a pid namespace too: when the worker is killed no losetup or mount of it may go on and attach what nobody looks for any more.
  */
 export function sharedWorkerArgv(command: readonly string[]): string[] {
-  return [...dieWithFront(), 'unshare', ...OWN_PIDS, ...command];
-}
-
-export function dieWithFront(): string[] {
-  return ['setpriv', '--pdeathsig', 'KILL'];
+  return [...DIE_WITH_PARENT, 'unshare', ...OWN_PIDS, ...command];
 }
 
 export function ownPids(): string[] {
   return [...OWN_PIDS, '--mount-proc'];
 }
-
-const OWN_PIDS = ['--pid', '--fork', '--kill-child=KILL'];

@@ -1,16 +1,9 @@
 import { access, constants, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Capability } from '../exec/capability.ts';
 import { searchPath } from '../exec/probe.ts';
 import type { WorkerName } from '../plan/plan.ts';
 import { userName } from '../util/user-name.ts';
-
-/** Whether a worker can be started here, from what can be read: nothing is run. */
-export interface Capability {
-  readonly ok: boolean;
-  /** Why, or why not, as part of a sentence. */
-  readonly reason: string;
-  readonly help?: string | undefined;
-}
 
 export interface Capabilities {
   readonly host: Capability;

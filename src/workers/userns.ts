@@ -1,4 +1,5 @@
-import { dieWithFront, ownPids } from './host.ts';
+import { DIE_WITH_PARENT } from '../exec/namespaces.ts';
+import { ownPids } from './host.ts';
 
 /**
  * Starts a command as a worker without root: root inside is the caller, all other users are the caller's subordinate ids (subuid(5)).
@@ -6,5 +7,5 @@ import { dieWithFront, ownPids } from './host.ts';
  */
 export function usernsWorkerArgv(command: readonly string[]): string[] {
   const mapping = ['--user', '--map-auto', '--map-root-user'];
-  return [...dieWithFront(), 'unshare', ...mapping, '--mount', '--propagation', 'private', ...ownPids(), ...command];
+  return [...DIE_WITH_PARENT, 'unshare', ...mapping, '--mount', '--propagation', 'private', ...ownPids(), ...command];
 }

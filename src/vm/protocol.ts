@@ -1,0 +1,101 @@
+/** Version of the protocol between the worker and libexec/vm-agent, which describes it. */
+export const PROTOCOL_VERSION = 1;
+
+/** A command to run in a virtual machine. */
+export interface AgentRequest {
+  readonly id: number;
+  readonly argv: readonly string[];
+  /** The whole environment, below what the agent itself sets for LVM, mdadm and device-mapper. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string | undefined;
+  readonly input?: string | undefined;
+}
+
+/** The first thing that an agent says. */
+export interface AgentHello {
+  readonly bootId: string;
+  /** `uname -r` in the virtual machine. */
+  readonly kernel: string;
+}
+
+/** Why a command was not started. */
+export type NotStarted = 'missing' | 'directory' | 'permission';
+
+export interface AgentReply {
+  readonly id: number;
+  /** As the shell's `$?`: 128 + N is signal N. */
+  readonly status?: number | undefined;
+  readonly notStarted?: NotStarted | undefined;
+  readonly stdout: Uint8Array;
+  readonly stderr: Uint8Array;
+}
+
+export type AgentMessage =
+  | ({ readonly type: 'hello'; readonly version: number } & AgentHello)
+  | ({ readonly type: 'reply' } & AgentReply);
+
+/** The lines of a request. */
+export function requestText(request: AgentRequest): string {
+  const lines = [`run ${request.id}`, ...request.argv.map((word) => `arg ${escapeWord(word)}`)];
+  for (const [name, value] of Object.entries(request.env)) lines.push(`env ${escapeWord(`${name}=${value}`)}`);
+  if (request.cwd !== undefined) lines.push(`cwd ${escapeWord(request.cwd)}`);
+  if (request.input !== undefined) lines.push('input', ...base64Lines(request.input), '.');
+  return `${lines.join('\n')}\ngo\n`;
+}
+
+/** The bytes of a text as bash's `printf %b` reads them; nothing in it is special to a terminal or to `read`. */
+export function escapeWord(text: string): string {
+  if (text.includes('\0')) throw new RangeError('an argument cannot hold a NUL byte');
+  return Array.from(Buffer.from(text), (byte) => (isPlain(byte) ? String.fromCharCode(byte) : octal(byte))).join('');
+}
+
+function isPlain(byte: number): boolean {
+  return /[A-Za-z0-9_@%+=:,./-]/.test(String.fromCharCode(byte));
+}
+
+function octal(byte: number): string {
+  return `\\0${byte.toString(8).padStart(3, '0')}`;
+}
+
+function base64Lines(text: string): string[] {
+  return (
+    Buffer.from(text)
+      .toString('base64')
+      .match(/.{1,76}/g) ?? []
+  );
+}
+
+/** Puts the agent's lines together. Whatever else comes over the channel, such as the kernel's first words, is passed over. */
+export class ReplyReader {
+  readonly #onMessage: (message: AgentMessage) => void;
+  #streams: Record<'stdout' | 'stderr', string[]> = { stdout: [], stderr: [] };
+  #current: 'stdout' | 'stderr' | undefined;
+
+  constructor(onMessage: (message: AgentMessage) => void) {
+    this.#onMessage = onMessage;
+  }
+
+  line(line: string): void {
+    if (!line.startsWith(':')) {
+      if (this.#current !== undefined) this.#streams[this.#current].push(line);
+      return;
+    }
+    const [word, ...rest] = line.slice(1).split(' ');
+    if (word === 'stdout' || word === 'stderr') this.#current = word;
+    else if (word === 'hello') this.#hello(rest);
+    else if (word === 'done') this.#reply(rest, { status: Number(rest[1]) });
+    else if (word === 'not-started') this.#reply(rest, { notStarted: rest[1] as NotStarted });
+  }
+
+  #hello([version, bootId = '', kernel = '']: readonly string[]): void {
+    this.#onMessage({ type: 'hello', version: Number(version), bootId, kernel });
+  }
+
+  #reply([id]: readonly string[], outcome: Pick<AgentReply, 'status' | 'notStarted'>): void {
+    const decode = (lines: readonly string[]) => Buffer.from(lines.join(''), 'base64');
+    const { stdout, stderr } = this.#streams;
+    this.#streams = { stdout: [], stderr: [] };
+    this.#current = undefined;
+    this.#onMessage({ type: 'reply', id: Number(id), ...outcome, stdout: decode(stdout), stderr: decode(stderr) });
+  }
+}

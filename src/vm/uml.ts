@@ -1,0 +1,122 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { findProgram } from '../doctor/tools.ts';
+import { spawnChild } from '../exec/child.ts';
+import { minimalEnvironment } from '../exec/environment.ts';
+import { endingText, notFoundError } from '../exec/errors.ts';
+import { DIE_WITH_PARENT, OWN_PIDS } from '../exec/namespaces.ts';
+import { createRunner } from '../exec/run.ts';
+import type { VmBackend, VmOptions, VmProcess } from './backend.ts';
+
+/** Where Debian's package user-mode-linux puts the modules of its kernel, in a directory named after its version. */
+export const UML_MODULES = '/usr/lib/uml/modules';
+
+/** Programs with the setuid bit that commands in the machine run; see `copyWithoutBits`. */
+const SETUID_PROGRAMS = ['mount', 'umount'];
+
+/** Lines of the console that are kept: a panic with its trace. */
+const CONSOLE_LINES = 60;
+
+/** Where the agent mounts the host's files a second time. */
+const HOST_FILES = '/run/dib/host';
+
+/**
+ * User-mode Linux: a kernel that is a process, needs no rights, and sees our files as its root (hostfs). Its only processor makes it slow at
+ * bulk copies, and nothing else is as quick to start. https://docs.kernel.org/virt/uml/user_mode_linux_howto_v2.html
+ */
+export const umlBackend: VmBackend = { name: 'uml', title: 'user-mode Linux', bootLimit: 60, start };
+
+async function start(options: VmOptions, onLine: (line: string) => void): Promise<VmProcess> {
+  const directory = await mkdtemp(join(options.scratch, 'uml-'));
+  const runner = createRunner();
+  const memory = join(directory, 'memory');
+  let mounted = false;
+  const unmount = async () => {
+    if (!mounted) return;
+    mounted = false;
+    await runner.run({ argv: ['umount', '--lazy', memory] });
+  };
+  const dispose = async () => {
+    await unmount();
+    await rm(directory, { recursive: true, force: true });
+  };
+  try {
+    const programs = await copyWithoutBits(join(directory, 'bin'));
+    await mkdir(memory);
+    await runner.run({ argv: ['mount', '-t', 'tmpfs', '-o', memoryOptions(options.memory), 'dib-vm', memory] });
+    mounted = true;
+    const child = await spawnChild({
+      argv: [...DIE_WITH_PARENT, 'unshare', ...OWN_PIDS, 'linux.uml', ...kernelArguments(options, directory, programs)],
+      env: minimalEnvironment({ TMPDIR: memory }),
+      cwd: '/',
+      stderrLines: CONSOLE_LINES,
+      onStdoutLine: onLine,
+    });
+    return {
+      write: (text) => void child.stdin.write(text),
+      ended: child.ended.then((ending) => ({ how: endingText(ending), console: ending.stderr })),
+      kill: () => child.kill('SIGKILL'),
+      see: (file) => Promise.resolve(isHidden(file) ? join(HOST_FILES, file) : file),
+      booted: unmount,
+      dispose,
+    };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+/**
+ * Its memory is a file of TMPDIR without a name. On a file system of ours, because /dev/shm is small or not executable in containers, and
+ * because on a disk it would be slow, and would take the keys in it to that disk. It is unmounted when the file is open.
+ */
+function memoryOptions(mebibytes: number): string {
+  return `mode=0700,size=${mebibytes + 16}m`;
+}
+
+/** https://docs.kernel.org/virt/uml/user_mode_linux_howto_v2.html, and what libexec/vm-agent takes from its environment. */
+function kernelArguments(options: VmOptions, directory: string, programs: string): string[] {
+  return [
+    'root=/dev/root',
+    'rootfstype=hostfs',
+    'rootflags=/',
+    'rw',
+    `init=${fileURLToPath(new URL('../../libexec/vm-agent', import.meta.url))}`,
+    `mem=${options.memory}M`,
+    'panic=-1',
+    'con=null',
+    'con0=null,fd:2',
+    'ssl=null',
+    'ssl0=fd:0,fd:1',
+    `uml_dir=${directory}`,
+    'umid=uml',
+    'DIB_CHANNEL=/dev/ttyS0',
+    `DIB_PATH=${programs}`,
+    `DIB_MODULES=${UML_MODULES}`,
+    `DIB_HOST=${HOST_FILES}`,
+    `DIB_RANDOM=${randomBytes(64).toString('hex')}`,
+  ];
+}
+
+/**
+ * In a user namespace root's files belong to nobody. The machine's kernel takes that owner, and the setuid bit of mount(8), as they are:
+ * mount would run as nobody. A copy without the bit runs as root there. Gives the directory with the copies.
+ */
+async function copyWithoutBits(directory: string): Promise<string> {
+  await mkdir(directory);
+  for (const name of SETUID_PROGRAMS) {
+    const source = findProgram(name);
+    if (source === undefined) throw notFoundError({ argv: [name] });
+    const copy = join(directory, name);
+    await copyFile(source, copy);
+    await chmod(copy, 0o755);
+  }
+  return directory;
+}
+
+/** Whether the agent mounts something of the machine's own over the place where the file lies. */
+function isHidden(file: string): boolean {
+  return /^\/(run|dev|proc|sys)\//.test(file);
+}
