@@ -1,0 +1,192 @@
+/**
+ * What the machine in QEMU holds besides the agent: programs of this host with the libraries that they load. Those that are not installed
+ * are left out; a command that needs one fails there as it would here.
+ */
+export const GUEST_PROGRAMS: readonly string[] = [
+  // The shell, and what commands and the agent call by habit.
+  ...['bash', 'sh', 'awk', 'find', 'xargs', 'grep', 'sed', 'cmp', 'diff', 'ps'],
+  ...[
+    'basename',
+    'base64',
+    'cat',
+    'chgrp',
+    'chmod',
+    'chown',
+    'chroot',
+    'cksum',
+    'comm',
+    'cp',
+    'cut',
+    'date',
+    'dd',
+    'df',
+    'dirname',
+  ],
+  ...[
+    'du',
+    'echo',
+    'env',
+    'expr',
+    'false',
+    'head',
+    'id',
+    'install',
+    'kill',
+    'link',
+    'ln',
+    'ls',
+    'md5sum',
+    'mkdir',
+    'mkfifo',
+    'mknod',
+  ],
+  ...['mktemp', 'mv', 'nohup', 'nproc', 'numfmt', 'od', 'paste', 'printf', 'pwd', 'readlink', 'realpath', 'rm', 'rmdir', 'seq'],
+  ...[
+    'sha256sum',
+    'sleep',
+    'sort',
+    'split',
+    'stat',
+    'stdbuf',
+    'stty',
+    'sync',
+    'tac',
+    'tail',
+    'tee',
+    'test',
+    'timeout',
+    'touch',
+    'tr',
+  ],
+  ...['true', 'truncate', 'tty', 'uname', 'uniq', 'unlink', 'wc', 'yes'],
+  // Devices and mounts.
+  ...[
+    'blkdiscard',
+    'blkid',
+    'blockdev',
+    'dmesg',
+    'fallocate',
+    'findmnt',
+    'flock',
+    'fsfreeze',
+    'fstrim',
+    'hexdump',
+    'losetup',
+    'lsblk',
+  ],
+  ...[
+    'lsof',
+    'mkswap',
+    'mount',
+    'mountpoint',
+    'nsenter',
+    'partx',
+    'prlimit',
+    'setpriv',
+    'setsid',
+    'sfdisk',
+    'swaplabel',
+    'swapoff',
+  ],
+  ...['swapon', 'umount', 'unshare', 'wipefs', 'modprobe', 'insmod', 'lsmod', 'fuser'],
+  // Stacks.
+  ...[
+    'lvm',
+    'lvchange',
+    'lvconvert',
+    'lvcreate',
+    'lvdisplay',
+    'lvextend',
+    'lvmconfig',
+    'lvremove',
+    'lvrename',
+    'lvresize',
+    'lvs',
+  ],
+  ...[
+    'pvchange',
+    'pvck',
+    'pvcreate',
+    'pvdisplay',
+    'pvremove',
+    'pvresize',
+    'pvs',
+    'pvscan',
+    'vgcfgbackup',
+    'vgcfgrestore',
+    'vgchange',
+  ],
+  ...[
+    'vgck',
+    'vgcreate',
+    'vgdisplay',
+    'vgextend',
+    'vgimportclone',
+    'vgreduce',
+    'vgremove',
+    'vgrename',
+    'vgs',
+    'vgscan',
+    'vgmknodes',
+  ],
+  ...['dmsetup', 'thin_check', 'thin_dump', 'thin_repair', 'cache_check', 'mdadm', 'mdmon', 'cryptsetup', 'integritysetup'],
+  // File systems.
+  ...[
+    'mke2fs',
+    'mkfs.ext2',
+    'mkfs.ext3',
+    'mkfs.ext4',
+    'tune2fs',
+    'e2fsck',
+    'fsck.ext4',
+    'resize2fs',
+    'dumpe2fs',
+    'debugfs',
+    'e2label',
+  ],
+  ...['mkfs.vfat', 'mkfs.fat', 'fsck.vfat', 'fsck.fat', 'fatlabel', 'mkfs.xfs', 'fsck.xfs', 'xfs_admin', 'xfs_db', 'xfs_growfs'],
+  ...['xfs_info', 'xfs_io', 'xfs_repair', 'xfs_spaceman', 'mkfs.btrfs', 'btrfs', 'btrfstune', 'mkfs.f2fs', 'fsck.f2fs'],
+  // What fills them.
+  ...['tar', 'gzip', 'zstd', 'xz', 'cpio', 'getfattr', 'setfattr', 'getfacl', 'setfacl', 'chattr', 'lsattr'],
+];
+
+/** Files of this host that programs read, where they exist. */
+export const GUEST_FILES: readonly string[] = ['/etc/ld.so.cache', '/etc/mke2fs.conf'];
+
+/** Loaded as the machine starts, in this order. Those of file systems, arrays and mappings the kernel asks modprobe for. */
+export const BOOT_MODULES: readonly string[] = [
+  'virtio_pci',
+  'virtio_console',
+  'virtio_rng',
+  'virtio_scsi',
+  'sd_mod',
+  'loop',
+  'dm-mod',
+];
+
+/** Kernel modules in the machine, with those that they depend on. A kernel may have some of them built in, or not at all. */
+export const GUEST_MODULES: readonly string[] = [
+  ...BOOT_MODULES,
+  ...[
+    'virtio_blk',
+    'dm-thin-pool',
+    'dm-snapshot',
+    'dm-mirror',
+    'dm-raid',
+    'dm-crypt',
+    'dm-integrity',
+    'dm-cache',
+    'dm-cache-smq',
+  ],
+  ...['raid0', 'raid1', 'raid10', 'raid456', 'ext4', 'xfs', 'btrfs', 'vfat', 'f2fs', 'isofs', 'overlay'],
+  ...['nls_cp437', 'nls_ascii', 'nls_iso8859-1', 'nls_utf8'],
+  // What dm-crypt and cryptsetup ask the kernel's crypto interface for, and quicker versions of it for this processor.
+  ...['algif_skcipher', 'algif_hash', 'cryptd', 'xts', 'cbc', 'ecb', 'essiv', 'aes_generic', 'sha256_generic', 'sha512_generic'],
+  ...['aesni-intel', 'sha256-ssse3', 'sha512-ssse3', 'crc32c-intel', 'crc32c_generic', 'crc32-pclmul'],
+];
+
+/** Indexes of modprobe, in the modules' directory (modules.dep.bin(5)). They may name modules that are not there. */
+export const MODULE_INDEXES: readonly string[] = [
+  ...['modules.dep.bin', 'modules.alias.bin', 'modules.symbols.bin', 'modules.softdep', 'modules.order'],
+  ...['modules.builtin', 'modules.builtin.bin', 'modules.builtin.alias.bin', 'modules.builtin.modinfo'],
+];
