@@ -1,6 +1,5 @@
 import type { Checked, Diagnostic } from '../diagnostics/diagnostic.ts';
 import { quoted } from '../diagnostics/printable.ts';
-import type { BlockDevices, Mkfs } from './devices.ts';
 import type { BlockDeviceDefaults } from './fields.ts';
 import { GIB } from './sizes.ts';
 
@@ -56,10 +55,4 @@ export function environmentDefaults(environment: Readonly<Record<string, string 
     extraSize: extraSize === undefined ? undefined : extraSize * 1024 ** 2,
   };
   return diagnostics.length > 0 ? { diagnostics } : { value, diagnostics };
-}
-
-/** The file system mounted at a path. */
-export function filesystemAt(devices: BlockDevices, mountPoint: string): Mkfs | undefined {
-  const mount = devices.mounts.find((candidate) => candidate.mountPoint === mountPoint);
-  return mount && devices.filesystems.find(({ name }) => name === mount.base);
 }

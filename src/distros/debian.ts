@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { StorageFeature } from '../blockdev/storage-needs.ts';
 import type { DistroConfig } from '../config/image.ts';
 import { fail } from '../diagnostics/errors.ts';
 import type { Command } from '../exec/command.ts';
@@ -11,6 +12,15 @@ const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /** Date of accounts and the like. Not 0: shadow(5) takes day 0 as `must change the password`. */
 export const SOURCE_DATE_EPOCH = '1700000000';
+
+const STORAGE_PACKAGES: Readonly<Record<StorageFeature, readonly string[]>> = {
+  lvm: ['lvm2'],
+  'lvm-thin': ['thin-provisioning-tools'],
+  luks: ['cryptsetup', 'cryptsetup-initramfs'],
+  raid: ['mdadm'],
+  btrfs: ['btrfs-progs'],
+  xfs: ['xfsprogs'],
+};
 
 /**
  * Debian, by mmdebstrap(1). Its mode `unshare`, started by root or by the root of a user namespace, unshares only mounts, pids, uts and ipc,
@@ -50,6 +60,11 @@ export const debian: Distro = {
     return { mirrorDigest: mirrorDigest(target), epoch: mirrorEpoch(target) };
   },
   refreshCommand: () => ['/usr/bin/apt-get', '--quiet', '-o', 'Acquire::Languages=none', 'update'],
+  storagePackages(feature, release) {
+    // Since trixie the part of systemd that reads /etc/crypttab is a package of its own.
+    const further = feature === 'luks' && release !== 'bookworm' ? ['systemd-cryptsetup'] : [];
+    return [...STORAGE_PACKAGES[feature], ...further];
+  },
   sources: ['etc/apt/sources.list', 'etc/apt/sources.list.d', 'etc/apt/trusted.gpg.d', 'etc/apt/keyrings', 'etc/apt/auth.conf.d'],
   leftovers: ['var/lib/apt/lists', 'var/cache/apt', 'var/cache/ldconfig', 'var/lib/dpkg/*-old', 'var/cache/debconf/*-old'],
 };

@@ -1,3 +1,4 @@
+import type { StorageFeature } from '../blockdev/storage-needs.ts';
 import type { DistroConfig } from '../config/image.ts';
 import type { Command } from '../exec/command.ts';
 
@@ -21,6 +22,8 @@ export interface Distro {
   finishBootstrap(config: DistroConfig, target: string): BootstrapResult;
   /** Brings the package lists up to date, inside the tree. */
   refreshCommand(): readonly string[];
+  /** Packages with which a running image uses its own disks, and its initramfs finds the root file system on them. */
+  storagePackages(feature: StorageFeature, release: string): readonly string[];
   /** Files that say where packages come from, relative to the root: if they change, the lists are out of date. */
   readonly sources: readonly string[];
   /** Paths below the root (directories are emptied) that no finished image keeps. */

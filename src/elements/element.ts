@@ -56,8 +56,13 @@ export interface HookFile {
 /** A package that elements or the image ask for, by the name that the distribution knows. */
 export interface PackageRequest {
   readonly name: string;
-  /** Elements that asked for it, or `image.yaml`, sorted. */
+  /** Elements that asked for it, `image.yaml`, or addresses of block devices such as `vgs.data`, sorted. */
   readonly requestedBy: readonly string[];
+}
+
+/** Whether it was a block device of the layout that asked for a package, and not an element: names of elements hold no dots. */
+export function isDeviceAddress(requester: string): boolean {
+  return /^(vgs|lvs|luks|raid|mkfs)\../.test(requester);
 }
 
 /** The packages of one phase. */

@@ -37,6 +37,20 @@ export function reconcilePackages(
   return { 'pre-install.d': preInstall ?? none, 'install.d': install ?? none, 'post-install.d': postInstall ?? none };
 }
 
+/** Adds packages that no element asked for; nobody removes them then. */
+export function addPackages(packages: ElementSet['packages'], requests: readonly PackageRequest[]): ElementSet['packages'] {
+  const names = new Set(requests.map(({ name }) => name));
+  const { install, uninstall } = packages['install.d'];
+  const both = [...new Set([...install.map(({ name }) => name), ...names])].sort();
+  const merged = both.map((name) =>
+    request(
+      name,
+      new Set([...install, ...requests].filter((each) => each.name === name).flatMap(({ requestedBy }) => requestedBy)),
+    ),
+  );
+  return { ...packages, 'install.d': { install: merged, uninstall: uninstall.filter(({ name }) => !names.has(name)) } };
+}
+
 function wishesFor(phase: Map<string, Wishes>, name: string): Wishes {
   const known = phase.get(name);
   if (known !== undefined) return known;

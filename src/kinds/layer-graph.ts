@@ -1,6 +1,7 @@
+import { basename } from 'node:path';
 import type { DistroConfig, ImageConfig } from '../config/image.ts';
 import { maskSecrets } from '../config/secrets.ts';
-import type { ElementSet, Phase } from '../elements/element.ts';
+import { type ElementSet, isDeviceAddress, type Phase } from '../elements/element.ts';
 import { compareBytes, compareHookNames } from '../elements/order.ts';
 import { hookVariables, type LayoutFacts } from '../rootfs/hook-environment.ts';
 import { jsonDigest } from '../util/hash.ts';
@@ -30,7 +31,9 @@ export interface BootstrapInputs extends JsonObject {
 /** One thing that a layer does, in order. */
 export type LayerStep =
   | { readonly run: 'hook'; readonly phase: Phase; readonly name: string; readonly element: string; readonly sha256: string }
-  | { readonly run: 'install' | 'uninstall'; readonly phase: Phase; readonly packages: readonly string[] };
+  | { readonly run: 'install' | 'uninstall'; readonly phase: Phase; readonly packages: readonly string[] }
+  /** Makes every initramfs anew, with copies of the system's files. */
+  | { readonly run: 'initramfs'; readonly phase: Phase };
 
 /** Inputs of every other layer. */
 export interface StepsInputs extends JsonObject {
@@ -48,14 +51,17 @@ export interface StepsInputs extends JsonObject {
   /** SHA-256 of dib's own helpers that ran them. */
   readonly libexec: string;
   readonly hostname?: string | undefined;
-  readonly fstab?: string | undefined;
+  /** Text of /etc/fstab and its like, by path. */
+  readonly systemFiles?: { readonly [path: string]: string } | undefined;
 }
 
 export type LayerInputs = BootstrapInputs | StepsInputs;
 
 export interface LayerGraphOptions {
-  /** Text of /etc/fstab. */
-  readonly fstab: string;
+  /** Text of /etc/fstab and its like, by path: what follows from the disks. */
+  readonly systemFiles: Readonly<Record<string, string>>;
+  /** Those of them that an initramfs holds copies of. */
+  readonly initramfsFiles: readonly string[];
   readonly layout?: LayoutFacts | undefined;
   /** What is known of the mirror, from the state or the cache. */
   readonly mirrorDigest?: string | undefined;
@@ -67,6 +73,9 @@ const PACKAGE_STEPS = {
   'install.d': { install: '01-package-installs', uninstall: '99-package-uninstalls' },
   'post-install.d': { install: '00-package-installs', uninstall: '95-package-uninstalls' },
 } as const;
+
+/** Where making the initramfs stands among the hooks of finalise.d: before the boot loader's, which look for it. */
+const INITRAMFS_STEP = '45-initramfs';
 
 /** Digest of a base's inputs without the mirror's: by it `findBase` finds the newest one in the cache. */
 export function baseDigest(inputs: BootstrapInputs): string {
@@ -105,7 +114,7 @@ export function layerResources(set: ElementSet, image: ImageConfig, options: Lay
     ['packages', install.slice(0, packagesEnd)],
     ['install', install.slice(packagesEnd)],
     ['post-install', [...phaseSteps(set, 'post-install.d'), ...hookSteps(set, 'post-root.d')]],
-    ['finalise', [...hookSteps(set, 'pre-finalise.d'), ...hookSteps(set, 'finalise.d'), ...hookSteps(set, 'cleanup.d')]],
+    ['finalise', [...hookSteps(set, 'pre-finalise.d'), ...finaliseSteps(set, options), ...hookSteps(set, 'cleanup.d')]],
   ];
   const native = nativeDistro(set, image);
   const resources: Resource[] = native === undefined ? [] : [bootstrapResource(native, options.mirrorDigest)];
@@ -155,7 +164,7 @@ function stepsResource(
     environmentFiles: Object.fromEntries(set.environmentFiles.map((file) => [file.path, file.sha256])),
     files: filesDigest(set),
     libexec: set.libexec,
-    ...(last ? { hostname: image.name, fstab: options.fstab } : {}),
+    ...(last ? { hostname: image.name, systemFiles: options.systemFiles } : {}),
   };
   return {
     address: `layer.${layer}`,
@@ -163,7 +172,7 @@ function stepsResource(
     name: layer,
     inputs,
     dependsOn: below === undefined ? [] : [below],
-    description: describe(layer, steps),
+    description: describe(layer, steps, set, options),
   };
 }
 
@@ -184,6 +193,13 @@ function hookSteps(set: ElementSet, phase: Phase): LayerStep[] {
   }));
 }
 
+function finaliseSteps(set: ElementSet, { initramfsFiles }: LayerGraphOptions): LayerStep[] {
+  const hooks = hookSteps(set, 'finalise.d');
+  if (initramfsFiles.length === 0) return hooks;
+  const later = hooks.findIndex((step) => step.run === 'hook' && compareHookNames(step.name, INITRAMFS_STEP) > 0);
+  return hooks.toSpliced(later === -1 ? hooks.length : later, 0, { run: 'initramfs', phase: 'finalise.d' });
+}
+
 function phaseSteps(set: ElementSet, phase: keyof typeof PACKAGE_STEPS): LayerStep[] {
   const named = hookSteps(set, phase).map((step): [string, LayerStep] => [step.run === 'hook' ? step.name : '', step]);
   for (const run of ['install', 'uninstall'] as const) {
@@ -193,8 +209,13 @@ function phaseSteps(set: ElementSet, phase: keyof typeof PACKAGE_STEPS): LayerSt
   return named.sort(([a], [b]) => compareHookNames(a, b)).map(([, step]) => step);
 }
 
-/** What a layer does, in one line: names as far as there is room for them. */
-function describe(layer: StepsInputs['layer'], steps: readonly LayerStep[]): string {
+/** What a layer does, in one line: names as far as there is room for them, and those of the system's files. */
+function describe(
+  layer: StepsInputs['layer'],
+  steps: readonly LayerStep[],
+  set: ElementSet,
+  { systemFiles, initramfsFiles }: LayerGraphOptions,
+): string {
   const packages = (run: 'install' | 'uninstall') =>
     steps.flatMap((step) => (step.run === run ? step.packages : [])).toSorted(compareBytes);
   const hooks = steps.flatMap((step) => (step.run === 'hook' ? [step.name] : []));
@@ -205,7 +226,20 @@ function describe(layer: StepsInputs['layer'], steps: readonly LayerStep[]): str
   ];
   const used = lists.filter(([, names]) => names.length > 0);
   const parts = used.map(([what, names]) => listing(what, names, Math.floor(DESCRIPTION_WIDTH / used.length)));
-  return [...parts, ...(layer === 'finalise' ? ['hostname, fstab'] : [])].join('; ');
+  if (layer === 'packages') parts.push(...forDisks(set));
+  if (layer !== 'finalise') return parts.join('; ');
+  const written = ['hostname', ...Object.keys(systemFiles).map((path) => basename(path))].join(', ');
+  const initramfs = initramfsFiles.map((path) => basename(path)).join(' and ');
+  return [...parts, written, ...(initramfs === '' ? [] : [`initramfs with ${initramfs}`])].join('; ');
+}
+
+/** Which packages the image's own disks ask for, and which of them: `lvm2 for vgs.data`. */
+function forDisks(set: ElementSet): string[] {
+  const asked = set.packages['install.d'].install.flatMap(({ name, requestedBy }) => {
+    const device = requestedBy.find(isDeviceAddress);
+    return device === undefined ? [] : [`${name} for ${device}`];
+  });
+  return asked.length === 0 ? [] : [asked.join(', ')];
 }
 
 /** Columns for names, so that a line of the plan stays below 120. */

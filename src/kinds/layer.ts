@@ -10,13 +10,20 @@ import type { Building, LayerCache } from '../rootfs/cache.ts';
 import { type CachedLayer, layersDirectory, readLayer } from '../rootfs/cache-layout.ts';
 import { hookVariables, type LayoutFacts } from '../rootfs/hook-environment.ts';
 import { directoryInside, resolveInside, writeInside } from '../rootfs/inside.ts';
-import { type PhaseStep, runSteps } from '../rootfs/phases.ts';
+import { INITRAMFS_COMMAND, type PhaseStep, runSteps } from '../rootfs/phases.ts';
 import type { Snapshotter } from '../rootfs/snapshot.ts';
 import type { LayerOutputs } from '../rootfs/tree.ts';
 import { measureTree } from '../rootfs/usage.ts';
 import { jsonDigest } from '../util/hash.ts';
 import type { ActionContext, KeyDocument, Kind, Requirement } from './kind.ts';
-import { type BootstrapInputs, baseDigest, type LayerInputs, nativeDistro, type StepsInputs } from './layer-graph.ts';
+import {
+  type BootstrapInputs,
+  baseDigest,
+  type LayerInputs,
+  type LayerStep,
+  nativeDistro,
+  type StepsInputs,
+} from './layer-graph.ts';
 
 /** 2000-01-01, for trees whose origin has no date. */
 const FALLBACK_EPOCH = 946_684_800;
@@ -70,12 +77,13 @@ function requirements(inputs: LayerInputs): Requirement[] {
 
 function plannedCommands(inputs: LayerInputs): readonly Command[] {
   if (isBootstrap(inputs)) return findDistro(inputs.distro).bootstrapCommands(inputs.distro, '<tree>');
-  return inputs.steps.map((step) => ({
-    argv:
-      step.run === 'hook'
-        ? [`${step.phase}/${step.name}`]
-        : ['install-packages', ...(step.run === 'install' ? [] : ['-e']), ...step.packages],
-  }));
+  return inputs.steps.map((step) => ({ argv: plannedArguments(step) }));
+}
+
+function plannedArguments(step: LayerStep): readonly string[] {
+  if (step.run === 'hook') return [`${step.phase}/${step.name}`];
+  if (step.run === 'initramfs') return INITRAMFS_COMMAND;
+  return ['install-packages', ...(step.run === 'install' ? [] : ['-e']), ...step.packages];
 }
 
 function isBootstrap(inputs: LayerInputs): inputs is BootstrapInputs {
@@ -253,10 +261,12 @@ function sourcesChanged(sources: readonly string[], base: string, root: string):
   return sources.some((path) => content(resolveInside(base, path)) !== content(resolveInside(root, path)));
 }
 
-/** /etc/hostname and /etc/fstab. */
+/** /etc/hostname, /etc/fstab and its like. */
 function writeIdentity(root: string, inputs: StepsInputs): void {
   if (inputs.hostname !== undefined) writeInside(root, 'etc', 'hostname', `${inputs.hostname}\n`);
-  if (inputs.fstab !== undefined) writeInside(root, 'etc', 'fstab', inputs.fstab);
+  for (const [path, text] of Object.entries(inputs.systemFiles ?? {})) {
+    writeInside(root, dirname(path).slice(1), basename(path), text);
+  }
 }
 
 /** Takes out what belongs to the build: temporary files, contents of logs, package lists and caches. */

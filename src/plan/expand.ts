@@ -1,12 +1,14 @@
+import { disksOfGrub } from '../blockdev/boot-disks.ts';
 import { type BlockDevices, type DiskLayout, NO_DEVICES } from '../blockdev/devices.ts';
-import { filesystemAt } from '../blockdev/environment.ts';
-import { fstabText } from '../blockdev/fstab.ts';
+import { grubFilesystemsText } from '../blockdev/grub-filesystems.ts';
 import { resolveLayout } from '../blockdev/layout.ts';
+import { filesystemAt } from '../blockdev/mounted.ts';
 import { toPlannedDisks } from '../blockdev/planned-disks.ts';
 import { checkContentFits, resolveSizes } from '../blockdev/resolve-sizes.ts';
+import { filesOfInitramfs, systemFiles } from '../blockdev/system-files.ts';
 import type { Diagnostic, Locator, SourceRange } from '../diagnostics/diagnostic.ts';
 import { topologicalOrder } from '../graph/dag.ts';
-import { bootDisk, diskResources } from '../kinds/disk-graph.ts';
+import { diskResources } from '../kinds/disk-graph.ts';
 import { type Realisation, type Resource, UNKNOWN } from '../kinds/kind.ts';
 import { layerResources } from '../kinds/layer-graph.ts';
 import type { LayoutFacts } from '../rootfs/hook-environment.ts';
@@ -48,7 +50,8 @@ const FALLBACK_EPOCH = 946_684_800;
 export function expand(image: Prepared, options: ExpandOptions): Expansion {
   const { config, devices, elements } = image;
   const layers = layerResources(elements, config, {
-    fstab: fstabText(devices),
+    systemFiles: systemFiles(devices),
+    initramfsFiles: filesOfInitramfs(devices),
     layout: layoutFacts(devices),
     mirrorDigest: options.facts.mirrorDigest,
   });
@@ -105,7 +108,7 @@ function epochOf(image: Prepared, facts: Facts): number | typeof UNKNOWN {
 export function layoutFacts(devices: BlockDevices): LayoutFacts {
   const root = filesystemAt(devices, '/');
   const boot = filesystemAt(devices, '/boot');
-  const table = devices.tables.find(({ base }) => base === bootDisk(devices)?.name);
+  const table = devices.tables.find(({ base }) => base === disksOfGrub(devices)[0]?.name);
   return {
     rootLabel: root?.label ?? '',
     rootFstype: root?.type ?? '',
@@ -116,5 +119,6 @@ export function layoutFacts(devices: BlockDevices): LayoutFacts {
     espUuid: filesystemAt(devices, '/boot/efi')?.uuid,
     partmap: table === undefined ? undefined : table.label === 'gpt' ? 'gpt' : 'msdos',
     mountPoints: devices.mounts.map((mount) => mount.mountPoint),
+    grubFilesystems: grubFilesystemsText(devices),
   };
 }

@@ -17,6 +17,7 @@ import type { ElementSet } from '../elements/element.ts';
 import { loadElements } from '../elements/load.ts';
 import type { Json } from '../util/json.ts';
 import type { Places } from './expand.ts';
+import { withStoragePackages } from './storage-packages.ts';
 
 /** An image with everything read that its plan depends on. Plain JSON: it travels to the worker as it is. */
 export interface Prepared {
@@ -86,7 +87,7 @@ export async function prepareImage(
     directory: image.directory,
     sha256: image.sha256,
     config: { ...config, environment: variables },
-    elements: elements.value,
+    elements: withStoragePackages(elements.value, config, devices.value),
     devices: devices.value,
     extraSize: defaults.value?.extraSize,
     epoch: epochOf(variables['SOURCE_DATE_EPOCH'] ?? environment['SOURCE_DATE_EPOCH']),

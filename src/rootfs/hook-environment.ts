@@ -10,10 +10,12 @@ export interface LayoutFacts {
   readonly bootUuid?: string | undefined;
   readonly bootFstype?: string | undefined;
   readonly espUuid?: string | undefined;
-  /** Partition table of the disk that boots. */
+  /** Partition table of the disk that holds GRUB's directory. */
   readonly partmap?: 'gpt' | 'msdos' | undefined;
   /** In mount order. */
   readonly mountPoints: readonly string[];
+  /** What GRUB's tools would find out: lines as grubFilesystemsText writes them. */
+  readonly grubFilesystems: string;
 }
 
 /** Variables of the builder that reach hooks although the image does not set them. */
@@ -40,6 +42,7 @@ function layoutForLast(layout: LayoutFacts): Record<string, string> {
   return {
     DIB_ROOT_UUID: layout.rootUuid,
     DIB_MOUNTPOINTS: layout.mountPoints.join('|'),
+    DIB_GRUB_FILESYSTEMS: layout.grubFilesystems,
     ...Object.fromEntries(Object.entries(optional).filter((entry): entry is [string, string] => entry[1] !== undefined)),
   };
 }

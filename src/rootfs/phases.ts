@@ -6,7 +6,14 @@ import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { DibError } from '../diagnostics/errors.ts';
 import { quoted, quotedPath } from '../diagnostics/printable.ts';
 
-import { type ElementSet, OUTSIDE_PHASES, type PackageRequest, type Phase, type PhasePackages } from '../elements/element.ts';
+import {
+  type ElementSet,
+  isDeviceAddress,
+  OUTSIDE_PHASES,
+  type PackageRequest,
+  type Phase,
+  type PhasePackages,
+} from '../elements/element.ts';
 import type { Command, Runner } from '../exec/command.ts';
 import { quoteCommand } from '../exec/quote.ts';
 import { hookEnvironment, PROXY_VARIABLES, shellExports } from './hook-environment.ts';
@@ -16,7 +23,11 @@ import { GUEST_HOOKS, lendFiles, type SandboxOptions, sandboxArguments } from '.
 /** One thing to do in a tree. */
 export type PhaseStep =
   | { readonly run: 'hook'; readonly phase: Phase; readonly name: string; readonly element: string }
-  | { readonly run: 'install' | 'uninstall'; readonly phase: Phase; readonly packages: readonly string[] };
+  | { readonly run: 'install' | 'uninstall'; readonly phase: Phase; readonly packages: readonly string[] }
+  | { readonly run: 'initramfs'; readonly phase: Phase };
+
+/** What makes the initramfs of every kernel anew, inside the tree. */
+export const INITRAMFS_COMMAND: readonly string[] = ['regenerate-initramfs'];
 
 /** What running steps needs to know; all paths absolute. */
 export interface PhaseOptions {
@@ -117,6 +128,7 @@ function phaseOf(step: PhaseStep): Phase {
 /** What a step is called in progress and logs. */
 function title(step: PhaseStep): string {
   if (step.run === 'hook') return `${step.phase}/${step.name} (${step.element})`;
+  if (step.run === 'initramfs') return `${step.phase}: initramfs`;
   const count = `${step.packages.length} package${step.packages.length === 1 ? '' : 's'}`;
   return `${step.phase}: ${step.run} ${count}`;
 }
@@ -127,6 +139,7 @@ function runHook(hooks: string, file: string, session: Session): string[] {
 
 function program(step: PhaseStep, session: Session): readonly string[] {
   if (step.run === 'hook') return runHook(GUEST_HOOKS, `${step.phase}/${step.name}`, session);
+  if (step.run === 'initramfs') return [`${GUEST_HOOKS}/.dib/guest/${INITRAMFS_COMMAND.join(' ')}`];
   const remove = step.run === 'uninstall' ? ['-e'] : [];
   return [`${GUEST_HOOKS}/.dib/guest/install-with-initramfs`, ...remove, ...step.packages];
 }
@@ -168,10 +181,13 @@ async function attempt(step: PhaseStep, options: PhaseOptions, run: () => Promis
     await run();
   } catch (error) {
     if (!(error instanceof DibError) || error.diagnostics[0]?.code !== 'DIB_EXEC_FAILED') throw error;
-    throw new DibError(
-      step.run === 'hook' ? hookFailed(step, error.diagnostics[0], options) : packagesFailed(step, error.diagnostics[0], options),
-    );
+    throw new DibError(failed(step, error.diagnostics[0], options));
   }
+}
+
+function failed(step: PhaseStep, cause: Diagnostic, options: PhaseOptions): Diagnostic {
+  if (step.run === 'hook') return hookFailed(step, cause, options);
+  return step.run === 'initramfs' ? initramfsFailed(cause, options) : packagesFailed(step, cause, options);
 }
 
 /** How a process ended, without its name: what users know is the hook, not the program that runs it. */
@@ -197,7 +213,22 @@ function hookFailed(step: PhaseStep & { run: 'hook' }, cause: Diagnostic, option
   };
 }
 
-function packagesFailed(step: Exclude<PhaseStep, { run: 'hook' }>, cause: Diagnostic, options: PhaseOptions): Diagnostic {
+function initramfsFailed(cause: Diagnostic, options: PhaseOptions): Diagnostic {
+  return {
+    code: 'DIB_INITRAMFS_FAILED',
+    severity: 'error',
+    address: options.address,
+    summary: `The initramfs could not be made: the image’s own program ${ending(cause)}`,
+    detail: cause.detail,
+    help: `It is made again after /etc/crypttab and /etc/mdadm/mdadm.conf were written, as it holds copies of them. Mend what an element or package changed in it.${readLog(options)}`,
+  };
+}
+
+function packagesFailed(
+  step: PhaseStep & { run: 'install' | 'uninstall' },
+  cause: Diagnostic,
+  options: PhaseOptions,
+): Diagnostic {
   const packages = options.elementSet.packages as Readonly<Record<string, PhasePackages>>;
   const requests = packages[step.phase]?.[step.run] ?? [];
   const told = (cause.detail ?? '').split('\n').filter((line) => /^\s*(E:|dpkg:|Errors were)/.test(line));
@@ -216,5 +247,6 @@ function packagesFailed(step: Exclude<PhaseStep, { run: 'hook' }>, cause: Diagno
 }
 
 function asker(name: string): string {
+  if (isDeviceAddress(name)) return `the block device ${quoted(name)}`;
   return name === 'image.yaml' ? '`packages` of image.yaml' : `package-installs.yaml of element ${name}`;
 }

@@ -72,7 +72,12 @@ async function build(cache, snapshotter) {
   const elementSet = checked.value;
   // As the planner does: a base that the cache has is used.
   const known = findBase(request.cache, baseDigest(bootstrapInputs(image.distro)));
-  const options = { fstab: 'LABEL=root / ext4 defaults 0 1\n', layout: request.layout, mirrorDigest: known?.mirrorDigest };
+  const options = {
+    systemFiles: { '/etc/fstab': 'LABEL=root / ext4 defaults 0 1\n' },
+    initramfsFiles: [],
+    layout: request.layout,
+    mirrorDigest: known?.mirrorDigest,
+  };
   const kind = layerKind({ elementSet, image, layout: request.layout, cache, snapshotter, libexec: request.libexec });
   const outputs = new Map();
   let last;

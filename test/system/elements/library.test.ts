@@ -33,6 +33,8 @@ const layout = {
   espUuid: 'ABCD-1234',
   partmap: 'gpt',
   mountPoints: ['/', '/boot/efi'],
+  grubFilesystems:
+    '/|11111111-2222-3333-4444-555555555555|/dev/disk/by-uuid/11111111-2222-3333-4444-555555555555|ext4|||gpt\n/boot/efi|ABCD-1234|/dev/disk/by-uuid/ABCD-1234|vfat|||gpt',
 };
 
 let bench: Bench;

@@ -50,6 +50,7 @@ const layout = {
   rootFstype: 'ext4',
   rootUuid: '11111111-2222-3333-4444-555555555555',
   mountPoints: ['/'],
+  grubFilesystems: '/|11111111-2222-3333-4444-555555555555|/dev/null|ext4|||',
 };
 
 afterAll(() => bench?.remove());

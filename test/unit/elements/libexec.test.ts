@@ -113,29 +113,42 @@ describe('install-packages in the image', () => {
 
 describe('grub-probe and grub-mkrelpath stand-ins', () => {
   const env = {
-    DIB_ROOT_UUID: 'root-uuid',
-    DIB_ROOT_FSTYPE: 'xfs',
-    DIB_BOOT_UUID: 'boot-uuid',
-    DIB_BOOT_FSTYPE: 'ext4',
-    DIB_PARTMAP: 'gpt',
-    DIB_MOUNTPOINTS: '/|/boot|/boot/efi|/var',
+    DIB_ROOT_LABEL: 'top',
+    DIB_GRUB_FILESYSTEMS: [
+      '/|root-uuid|/dev/mapper/vg-root|xfs||lvm diskfilter mdraid1x|gpt msdos',
+      '/boot|boot-uuid|/dev/disk/by-uuid/boot-uuid|ext4|||gpt',
+      '/boot/efi|ABCD-1234|/dev/disk/by-uuid/ABCD-1234|vfat|||gpt',
+      '/srv|data-uuid|/dev/disk/by-uuid/data-uuid|btrfs|@srv||',
+    ].join('\n'),
   };
 
   it.each([
-    [['--target=device', '/'], '/dev/disk/by-uuid/root-uuid\n'],
+    [['--target=device', '/'], '/dev/mapper/vg-root\n'],
     [['--target=device', '/boot'], '/dev/disk/by-uuid/boot-uuid\n'],
-    [['--device', '/dev/disk/by-uuid/root-uuid', '--target=fs_uuid'], 'root-uuid\n'],
+    [['--device', '/dev/mapper/vg-root', '--target=fs_uuid'], 'root-uuid\n'],
+    [['--device', '/dev/disk/by-uuid/root-uuid', '--target=fs_label'], 'top\n'],
     [['-t', 'fs', '/boot/grub'], 'ext2\n'],
+    [['-t', 'fs', '/boot/efi'], 'fat\n'],
     [['-t', 'fs', '/usr/share'], 'xfs\n'],
+    [['-t', 'fs', '/bootx'], 'xfs\n'],
     [['--device', '/dev/disk/by-uuid/boot-uuid', '--target=partmap'], 'gpt\n'],
+    [['-t', 'partmap', '/'], 'gpt\nmsdos\n'],
     [['--device', '/dev/disk/by-uuid/boot-uuid', '--target=abstraction'], ''],
+    [['-t', 'abstraction', '/'], 'lvm\ndiskfilter\nmdraid1x\n'],
   ])('grub-probe %j', (args, stdout) => {
     expect(run('grub-probe', args, env)).toEqual({ status: 0, stdout, stderr: '' });
   });
 
-  it('grub-probe refuses what GRUB cannot reach', () => {
-    expect(run('grub-probe', ['-t', 'fs', '/var/x'], env)).toMatchObject({ status: 1 });
+  it('grub-probe refuses what it cannot know', () => {
     expect(run('grub-probe', ['-t', 'drive', '/'], env)).toMatchObject({ status: 1 });
+    expect(run('grub-probe', ['-d', '/dev/sda1', '-t', 'fs'], env)).toMatchObject({
+      status: 1,
+      stderr: 'grub-probe (dib): unknown device /dev/sda1\n',
+    });
+    expect(run('grub-probe', ['-t', 'fs', '/'], { DIB_GRUB_FILESYSTEMS: '' })).toMatchObject({
+      status: 1,
+      stderr: 'grub-probe (dib): / is on no file system of the plan\n',
+    });
   });
 
   it.each([
@@ -144,6 +157,8 @@ describe('grub-probe and grub-mkrelpath stand-ins', () => {
     ['/usr/share/x', '/usr/share/x\n'],
     ['/', '\n'],
     ['/bootx', '/bootx\n'],
+    ['/srv', '/@srv\n'],
+    ['/srv/x/y', '/@srv/x/y\n'],
   ])('grub-mkrelpath %s', (path, stdout) => {
     expect(run('grub-mkrelpath', [path], env)).toEqual({ status: 0, stdout, stderr: '' });
   });
