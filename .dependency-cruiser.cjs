@@ -6,7 +6,7 @@ const ROWS = [
   ['util'],
   ['diagnostics', 'generated'],
   ['exec'],
-  ['config', 'elements', 'blockdev', 'distros', 'doctor', 'vm'],
+  ['config', 'elements', 'blockdev', 'distros', 'doctor', 'host', 'vm'],
   ['graph'],
   ['rootfs'],
   ['kinds'],

@@ -1,0 +1,29 @@
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** What the kernel shows in /sys and /proc. Nothing here throws: a device may go while it is looked at, and what is closed to us is not there. */
+export interface HostFiles {
+  /** The text of a file without the line feed at its end. */
+  read(path: string): Promise<string | undefined>;
+  /** Names in a directory, sorted. */
+  list(path: string): Promise<readonly string[]>;
+  /** Where a symbolic link leads. */
+  link(path: string): Promise<string | undefined>;
+}
+
+/** This machine; tests give the directory of another. */
+export function hostFiles(root = '/'): HostFiles {
+  return {
+    read: async (path) => {
+      const text = await readFile(join(root, path), 'utf8').catch(() => undefined);
+      return text?.replace(/\n$/, '');
+    },
+    list: async (path) => (await readdir(join(root, path)).catch(() => [])).sort(),
+    link: (path) => readlink(join(root, path)).catch(() => undefined),
+  };
+}
+
+/** /sys and /proc write blanks and backslashes in paths as octal numbers: proc_pid_mountinfo(5). */
+export function unescapeOctal(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_all, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+}
