@@ -5,8 +5,8 @@ export interface Command {
   /** Variables set on top of a minimal environment (PATH, LC_ALL=C, HOME). Values never hold secrets that should not be logged. */
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly cwd?: string | undefined;
-  /** Text for standard input. */
-  readonly input?: string | undefined;
+  /** Text or bytes for standard input. Never logged: keys go this way. */
+  readonly input?: string | Uint8Array | undefined;
   /** Exit statuses that count as success; default [0]. */
   readonly okExitCodes?: readonly number[] | undefined;
 }
