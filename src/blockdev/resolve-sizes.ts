@@ -1,14 +1,16 @@
 import type { Diagnostic, Locator } from '../diagnostics/diagnostic.ts';
 import { quoted } from '../diagnostics/printable.ts';
 import { minimumFilesystemSize, smallest } from './auto-size.ts';
-import type { BlockDevices, ContentUsage, Disk, DiskLayout, Mkfs, Partitioning, UsageByMount } from './devices.ts';
+import { deviceNeed } from './device-needs.ts';
+import type { BlockDevices, ContentUsage, Disk, DiskLayout, Mkfs, Partitioning, StackLayout, UsageByMount } from './devices.ts';
 import { Issues } from './issues.ts';
 import { fits, placePartitions } from './placement.ts';
 import { formatBytes, KIB, MIB, roundUp } from './sizes.ts';
+import { deviceSize } from './stack-layout.ts';
 
 /** Sizes in bytes, as far as they are known. */
 export interface ResolvedSizes {
-  /** By name of local_loop; a disk is absent while its size, or that of a partition on it, depends on content not measured yet. */
+  /** By name of the disk; one is absent while its size, or that of a partition on it, depends on content not measured yet. */
   readonly disks: ReadonlyMap<string, number>;
   /** Of partitions whose size is `auto`. */
   readonly partitions: ReadonlyMap<string, number>;
@@ -17,6 +19,8 @@ export interface ResolvedSizes {
 export interface SizeOptions {
   /** Bytes added to the content instead of two thirds of it (DIB_IMAGE_EXTRA_SIZE); only where a size is computed, not with `auto`. */
   readonly extraSize?: number | undefined;
+  /** Bytes of existing disks, by name, as far as they were looked at. */
+  readonly existing?: ReadonlyMap<string, number> | undefined;
 }
 
 /** Step in which computed disks grow: diskimage-builder rounds up to 64 KiB. */
@@ -30,13 +34,14 @@ export function resolveSizes(devices: BlockDevices, usage?: UsageByMount, option
   const disks = new Map<string, number>();
   for (const disk of devices.disks) {
     const table = devices.tables.find(({ base }) => base === disk.name);
-    if (disk.size === 'device') continue;
-    const waits = table?.partitions.some(({ size }) => size === 'auto') || typeof disk.size !== 'object';
+    const given = typeof disk.size === 'object' ? disk.size.bytes : options.existing?.get(disk.name);
+    if (disk.size === 'device' && given === undefined) continue;
+    const waits = table?.partitions.some(({ size }) => size === 'auto') || given === undefined;
     if (waits && usage === undefined) continue;
     for (const partition of table?.partitions ?? []) {
       if (partition.size === 'auto') partitions.set(partition.name, autoNeed(devices, partition.name, usage ?? {}));
     }
-    if (typeof disk.size === 'object') disks.set(disk.name, disk.size.bytes);
+    if (given !== undefined) disks.set(disk.name, given);
     else if (disk.size === 'auto') disks.set(disk.name, autoDiskSize(devices, disk, usage ?? {}, partitions));
     else disks.set(disk.name, computedDiskSize(devices, disk, usage ?? {}, partitions, options));
   }
@@ -64,28 +69,32 @@ export function computedDiskSize(
   partitionSizes: ReadonlyMap<string, number> = new Map(),
   options: SizeOptions = {},
 ): number {
-  const need = (device: string): number => {
-    const mkfs = devices.filesystems.find(({ base }) => base === device);
+  const filesystemNeed = (mkfs: Mkfs): number => {
     const content = contentOf(devices, mkfs, usage);
-    if (mkfs === undefined || content === undefined) return autoNeed(devices, device, usage);
+    if (content === undefined) return minimumFilesystemSize(mkfs, NOTHING);
     const bytes =
       options.extraSize === undefined ? Math.trunc(content.bytes / KIB / 0.6) * KIB : content.bytes + options.extraSize;
     const journal = mkfs.type === 'ext3' || mkfs.type === 'ext4' ? JOURNAL : 0;
     return Math.max(bytes + journal, minimumFilesystemSize(mkfs, content));
   };
+  const need = (device: string): number => deviceNeed(devices, device, filesystemNeed);
   return smallestDisk(devices, disk, COMPUTED_STEP, partitionSizes, need);
 }
 
-/** What lies straight on a partition or disk needs at least this much, in bytes. */
+/** What lies on a partition or disk needs at least this much, in bytes. */
 function autoNeed(devices: BlockDevices, device: string, usage: UsageByMount): number {
-  const mkfs = devices.filesystems.find(({ base }) => base === device);
-  return mkfs === undefined ? MIB : minimumFilesystemSize(mkfs, contentOf(devices, mkfs, usage) ?? NOTHING);
+  const need = (mkfs: Mkfs): number => minimumFilesystemSize(mkfs, contentOf(devices, mkfs, usage) ?? NOTHING);
+  return roundUp(deviceNeed(devices, device, need), MIB);
 }
 
-function contentOf(devices: BlockDevices, mkfs: Mkfs | undefined, usage: UsageByMount): ContentUsage | undefined {
-  const mount = devices.mounts.find(({ base }) => base === mkfs?.name);
-  if (mount === undefined || mount.mountPoint === 'none') return undefined;
-  return Object.hasOwn(usage, mount.mountPoint) ? usage[mount.mountPoint] : NOTHING;
+/** All that is mounted from a file system, its subvolumes included; undefined where nothing of it is. */
+function contentOf(devices: BlockDevices, mkfs: Mkfs, usage: UsageByMount): ContentUsage | undefined {
+  const sources = [mkfs.name, ...devices.subvolumes.filter(({ base }) => base === mkfs.name).map(({ name }) => name)];
+  const mounts = devices.mounts.filter(({ base, mountPoint }) => sources.includes(base) && mountPoint !== 'none');
+  if (mounts.length === 0) return undefined;
+  return mounts
+    .map(({ mountPoint }) => (Object.hasOwn(usage, mountPoint) ? (usage[mountPoint] ?? NOTHING) : NOTHING))
+    .reduce((sum, each) => ({ bytes: sum.bytes + each.bytes, inodes: sum.inodes + each.inodes }));
 }
 
 /** The smallest multiple of `step` at which everything has a place and every percentage comes to what its partition needs. */
@@ -117,7 +126,7 @@ function percentages(table: Partitioning): readonly string[] {
 /** File systems whose content, now measured, does not fit in the room that they have; the build would fail in mkfs. */
 export function checkContentFits(
   devices: BlockDevices,
-  layouts: readonly DiskLayout[],
+  layout: readonly DiskLayout[] | StackLayout,
   usage: UsageByMount,
   locate?: Locator,
   pointerPrefix?: string,
@@ -125,15 +134,15 @@ export function checkContentFits(
   const issues = new Issues(locate ?? (() => undefined), pointerPrefix);
   for (const mkfs of devices.filesystems) {
     const content = contentOf(devices, mkfs, usage);
-    const length = lengthOf(layouts, mkfs.base);
+    const length = 'devices' in layout ? deviceSize(layout, mkfs.base) : lengthOf(layout, mkfs.base);
     if (content === undefined || length === undefined) continue;
     const needed = minimumFilesystemSize(mkfs, content);
     if (needed <= length) continue;
-    const mountPoint = devices.mounts.find(({ base }) => base === mkfs.name)?.mountPoint ?? '';
+    const where = devices.mounts.find(({ base }) => base === mkfs.name)?.mountPoint;
     // The model has some slack: only what cannot fit at all is an error, so that tight but possible layouts pass.
     const hopeless = content.bytes > length;
     const text = {
-      summary: `the files at ${quoted(mountPoint)} ${hopeless ? 'do not' : 'may not'} fit into ${quoted(mkfs.base)}: ${formatBytes(needed)} needed, ${formatBytes(length)} there`,
+      summary: `the files ${where === undefined ? `of ${quoted(mkfs.name)}` : `at ${quoted(where)}`} ${hopeless ? 'do not' : 'may not'} fit into ${quoted(mkfs.base)}: ${formatBytes(needed)} needed, ${formatBytes(length)} there`,
       detail: `${formatBytes(content.bytes)} in ${content.inodes} files and directories, and what ${mkfs.type} itself takes.`,
       help: `make ${quoted(mkfs.base)} at least ${Math.ceil(needed / MIB)}MiB large, or use \`size: auto\``,
       address: `mkfs.${mkfs.name}`,
@@ -146,7 +155,7 @@ export function checkContentFits(
 }
 
 /** Bytes of a partition or of a disk without table. */
-export function lengthOf(layouts: readonly DiskLayout[], device: string): number | undefined {
+function lengthOf(layouts: readonly DiskLayout[], device: string): number | undefined {
   for (const layout of layouts) {
     if (layout.disk === device) return layout.size;
     const partition = layout.partitions.find(({ name }) => name === device);
