@@ -43,8 +43,18 @@ export const UNKNOWN = '(known after apply)';
 /** What the host shows of a recorded resource. */
 export type Presence =
   | { readonly state: 'present' }
-  | { readonly state: 'absent' }
-  | { readonly state: 'drifted'; readonly reason: string };
+  /** `reason`: what is gone, as a clause; absent where the address says it all. */
+  | { readonly state: 'absent'; readonly reason?: string | undefined }
+  /**
+   * It is there and is not what was recorded. `found`: the outputs and the stamp that differ, as they are, so that they can be recorded in its place
+   * (`plan --refresh-only`); absent where it is no longer that resource at all.
+   */
+  | { readonly state: 'drifted'; readonly reason: string; readonly found?: Found | undefined };
+
+export interface Found {
+  readonly outputs?: JsonObject | undefined;
+  readonly stamp?: JsonObject | undefined;
+}
 
 /** What creating a resource gave: readable by dependents, kept in the state. Never holds secrets. */
 export type Outputs = JsonObject;
@@ -74,6 +84,8 @@ export interface ActionContext extends Runner {
   readonly previous?: RecordedResource | undefined;
   /** The user wants it made again although it could be reused. */
   readonly renew?: boolean | undefined;
+  /** Attach for looking only: nothing may be written to the disk files. */
+  readonly readOnly?: boolean | undefined;
   /** Absolute path of the action's log. */
   readonly logFile?: string | undefined;
   /** Outputs of a dependency, direct or not. Throws if it has none: that is a bug in the graph. */
@@ -107,8 +119,10 @@ export interface Kind {
   requires(inputs: JsonObject): readonly Requirement[];
   /** The commands that create will run, for the plan; `<...>` stands for what is not known yet. */
   commands(inputs: JsonObject): readonly Command[];
-  /** Checks a recorded resource against the host; reads only, needs no root. */
-  probe(recorded: RecordedResource, paths: Paths): Promise<Presence>;
+  /** Checks a recorded resource against the host; reads only, needs no root and no tools. `records`: the other records, by address. */
+  probe(recorded: RecordedResource, paths: Paths, records?: Records): Promise<Presence>;
+  /** Once all that was to be made on it is made and nothing is attached: what tells later whether somebody touched it since. */
+  stamp?(recorded: RecordedResource): Promise<JsonObject | undefined>;
   /** Makes the resource. Must succeed too where an interrupted create left half of it. */
   create(inputs: JsonObject, context: ActionContext): Promise<Outputs>;
   /** Removes what create made, from the record alone. Must succeed where it is already gone. */
@@ -124,6 +138,9 @@ export interface Kind {
   /** Whether creating this resource needs its dependencies, direct or not, to be detached: it reads or writes the disk file itself. */
   needsDetached?(inputs: JsonObject): boolean;
 }
+
+/** The record of a resource, or undefined where there is none. */
+export type Records = (address: string) => RecordedResource | undefined;
 
 /** A resource as the state knows it. */
 export interface RecordedResource {
@@ -142,12 +159,16 @@ export interface RecordedResource {
   /** Set by intend while a create or attach is under way. */
   readonly marker?: JsonObject | undefined;
   readonly attachment?: Attachment | undefined;
+  /** What Kind.stamp gave at the end of the last complete run; absent while one is under way or failed. */
+  readonly stamp?: JsonObject | undefined;
 }
 
 export interface Attachment {
   readonly status: 'attaching' | 'attached' | 'detaching';
   /** /proc/sys/kernel/random/boot_id at the time: an attachment of an earlier boot is gone. */
   readonly bootId: string;
+  /** Nothing can be written through it. */
+  readonly readOnly?: boolean | undefined;
   readonly marker?: JsonObject | undefined;
   readonly outputs: Outputs;
 }
