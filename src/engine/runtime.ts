@@ -90,7 +90,7 @@ async function readPlanned(plan: Plan): Promise<Prepared> {
 
 function realisationOf(plan: Plan): Record<string, Realisation> {
   const chosen = Object.entries(plan.worker.realisation);
-  return Object.fromEntries(chosen.map(([address, { name }]) => [address.replace(/^local_loop\./, ''), name]));
+  return Object.fromEntries(chosen.map(([address, { name }]) => [address.replace(/^[a-z_]+\./, ''), name]));
 }
 
 /** Expands once for each set of facts. */

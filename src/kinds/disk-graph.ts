@@ -1,22 +1,18 @@
-import type { BlockDevices, Disk, DiskLayout, Mkfs, Mount, Partition, Partitioning } from '../blockdev/devices.ts';
-import { effectiveMkfsOpts } from '../blockdev/filesystems.ts';
-import { fstabEntries } from '../blockdev/fstab.ts';
+import { bootDisks } from '../blockdev/boot-disks.ts';
+import type { BlockDevices, Disk, Partition, Partitioning, StackLayout } from '../blockdev/devices.ts';
 import { formatBytes } from '../blockdev/sizes.ts';
 import type { OutputConfig } from '../config/image.ts';
 import type { SourceRange } from '../diagnostics/diagnostic.ts';
 import type { JsonObject } from '../util/json.ts';
-import { BIOS_BOOT, bootloaderPlace } from './bootloader-place.ts';
+import { bootloaderPlace } from './bootloader-place.ts';
+import { DeviceGraph, type DeviceGraphInput, resource } from './device-graph.ts';
 import type { Later } from './disk-inputs.ts';
-import type { Realisation, Resource } from './kind.ts';
-import { UNKNOWN } from './kind.ts';
+import { type Filesystem, filesystemResources, filesystemsOf, isCopied, TREE } from './filesystem-graph.ts';
+import { type Resource, UNKNOWN } from './kind.ts';
+import { encryptResources, type KeyFingerprints, stackResources } from './stack-graph.ts';
 
 /** What the disks of an image are made of, and how. */
-export interface DiskGraphInput {
-  readonly devices: BlockDevices;
-  /** Placed disks; a disk that is not among them has a size that is only known after apply. */
-  readonly layouts: readonly DiskLayout[];
-  /** By name of the disk; default offline. */
-  readonly realisation: Readonly<Record<string, Realisation>>;
+export interface DiskGraphInput extends DeviceGraphInput {
   readonly outputs: readonly OutputConfig[];
   /** Address of the last layer. */
   readonly tree: string;
@@ -24,112 +20,48 @@ export interface DiskGraphInput {
   readonly epoch: Later;
   /** Whether an element put GRUB's images into the tree. */
   readonly bootloader: boolean;
-  /** Finds a declaration by its JSON pointer: of a device inside `block_device`, of an output inside the image. */
-  readonly locateDevice?: ((pointer: string) => SourceRange | undefined) | undefined;
+  /** Fingerprints of the keys of LUKS containers, as far as they are known. */
+  readonly keyFingerprints?: KeyFingerprints | undefined;
+  /** Finds the declaration of an output by its JSON pointer inside the image. */
   readonly locateOutput?: ((pointer: string) => SourceRange | undefined) | undefined;
 }
 
-/** A file system with its place in the graph. */
-interface Filesystem {
-  readonly mkfs: Mkfs;
-  readonly disk: Disk;
-  readonly partition?: Partition | undefined;
-  readonly mount?: Mount | undefined;
-  readonly realisation: Realisation;
-  /** Address of what it lies on. */
-  readonly device: string;
-  /** Bytes on the disk; undefined while not known. */
-  readonly extent?: { readonly offset: number; readonly length: number } | undefined;
-}
-
-const TREE = 'tree.root';
-
-/**
- * 2000-01-01: time stamps of file systems that hold nothing of the tree (swap, unmounted ones). The date of the mirror is no matter of
- * theirs: they are made beside the bootstrap, before it is known.
- */
-const EMPTY_EPOCH = 946_684_800;
-
 /** All resources between the last layer and the finished files, in an order where dependencies come first. Pure. */
 export function diskResources(input: DiskGraphInput): Resource[] {
-  const filesystems = input.devices.filesystems.map((mkfs) => placeFilesystem(mkfs, input));
-  const copied = copiedMounts(filesystems, input);
+  const graph = new DeviceGraph(input);
+  const { devices } = graph;
+  const filesystems = filesystemsOf(graph);
+  const boot = bootloaderResources(filesystems, graph, input);
   return [
-    ...input.devices.disks.map((disk) => diskResource(disk, input)),
-    ...input.devices.tables.flatMap((table) => tableResources(table, input)),
-    ...filesystems.map((filesystem) => mkfsResource(filesystem, filesystems, input)),
-    ...treeResource(copied, filesystems, input),
-    ...input.devices.mounts.map((mount) => mountResource(mount, filesystems, copied.length > 0, input)),
-    ...fstabResources(input),
-    ...bootloaderResource(filesystems, input),
-    ...outputResources(filesystems, copied, input),
+    ...devices.disks.map((disk) => diskResource(disk, graph, input.tree)),
+    ...devices.tables.flatMap((table) => tableResources(table, graph)),
+    ...stackResources(graph, input.keyFingerprints ?? {}),
+    ...filesystemResources(filesystems, input, graph),
+    ...encryptResources(graph, containerWriters(graph)),
+    ...boot,
+    ...outputResources(graph, filesystems, boot, input),
   ];
 }
 
-function realisationOf(disk: string, { realisation }: DiskGraphInput): Realisation {
-  return realisation[disk] ?? 'offline';
-}
-
-function layoutOf(disk: string, { layouts }: DiskGraphInput): DiskLayout | undefined {
-  return layouts.find((layout) => layout.disk === disk);
-}
-
-function placeFilesystem(mkfs: Mkfs, input: DiskGraphInput): Filesystem {
-  const { disks, tables, mounts } = input.devices;
-  const partition = tables.flatMap((table) => table.partitions).find(({ name }) => name === mkfs.base);
-  const disk = disks.find(({ name }) => name === (partition?.base ?? mkfs.base));
-  if (disk === undefined) throw new Error(`mkfs ${mkfs.name} lies on ${mkfs.base}, which is no partition and no disk`);
-  const layout = layoutOf(disk.name, input);
-  const placed = layout?.partitions.find(({ name }) => name === mkfs.base);
-  const whole = layout && partition === undefined ? { offset: 0, length: layout.size } : undefined;
-  return {
-    mkfs,
-    disk,
-    partition,
-    mount: mounts.find(({ base }) => base === mkfs.name),
-    realisation: realisationOf(disk.name, input),
-    device: partition === undefined ? `local_loop.${disk.name}` : `partition.${partition.name}`,
-    extent: placed === undefined ? whole : { offset: placed.offset, length: placed.length },
-  };
-}
-
-/** Mounted somewhere in the image: holds a part of the tree. */
-function holdsTree({ mkfs, mount }: Filesystem): boolean {
-  return mkfs.type !== 'swap' && mount !== undefined && mount.mountPoint !== 'none';
-}
-
-/** vfat is always filled by mtools: many kernels of build machines lack its driver. */
-function copiedLater(filesystem: Filesystem): boolean {
-  return filesystem.realisation === 'attached' && filesystem.mkfs.type !== 'vfat' && holdsTree(filesystem);
-}
-
-function resource(
-  kind: string,
-  name: string,
-  inputs: JsonObject,
-  dependsOn: readonly string[],
-  description: string,
-  source?: SourceRange | undefined,
-): Resource {
-  return {
-    address: `${kind}.${name}`,
-    kind,
-    name,
-    inputs,
-    dependsOn: [...new Set(dependsOn)],
-    description,
-    ...(source && { source }),
-  };
-}
-
-function diskResource(disk: Disk, input: DiskGraphInput): Resource {
-  const size = layoutOf(disk.name, input)?.size ?? UNKNOWN;
-  const realisation = realisationOf(disk.name, input);
-  const inputs = { name: disk.name, size, sectorSize: disk.blockSize, realisation };
-  const dependsOn = isMeasured(disk, input.devices) ? [input.tree] : [];
+function diskResource(disk: Disk, graph: DeviceGraph, tree: string): Resource {
+  const size = graph.size(disk.name);
+  const realisation = graph.realisation(disk.name);
   const text = size === UNKNOWN ? `size ${UNKNOWN}` : formatBytes(size);
-  const about = `disk file of ${text}`;
-  return resource('local_loop', disk.name, inputs, dependsOn, about, input.locateDevice?.(disk.pointer));
+  const source = graph.source(disk.pointer);
+  if (disk.plugin === 'disk') {
+    const inputs = {
+      name: disk.name,
+      path: disk.path,
+      wipe: disk.wipe,
+      size,
+      sectorSize: graph.sectorSize(disk.name),
+      realisation,
+    };
+    return resource('disk', disk.name, inputs, [], `existing device ${disk.path} of ${text}`, source);
+  }
+  const inputs = { name: disk.name, size, sectorSize: disk.blockSize, realisation };
+  const dependsOn = isMeasured(disk, graph.devices) ? [tree] : [];
+  return resource('local_loop', disk.name, inputs, dependsOn, `disk file of ${text}`, source);
 }
 
 /** Whether the size of a disk, or of a partition on it, follows from the files. */
@@ -138,153 +70,91 @@ function isMeasured(disk: Disk, { tables }: BlockDevices): boolean {
   return typeof disk.size !== 'object' || (table?.partitions ?? []).some(({ size }) => size === 'auto');
 }
 
-function tableResources(table: Partitioning, input: DiskGraphInput): Resource[] {
-  const layout = layoutOf(table.base, input);
-  const disk = `local_loop.${table.base}`;
+function tableResources(table: Partitioning, graph: DeviceGraph): Resource[] {
+  const layout = graph.layout(table.base);
+  const disk = graph.address(table.base);
   const address = `partitioning.${table.name}`;
   const label = table.label === 'gpt' ? 'GPT' : 'MBR';
   const count = table.partitions.length;
-  const inputs = { disk, label: table.label, layout: layout === undefined ? UNKNOWN : plainLayout(layout) };
+  const inputs = { disk, label: table.label, layout: layout === undefined ? UNKNOWN : plainJson(layout) };
   const about = `${label} with ${count} ${count === 1 ? 'partition' : 'partitions'} on ${disk}`;
   return [
-    resource('partitioning', table.name, inputs, [disk], about, input.locateDevice?.(table.pointer)),
-    ...table.partitions.map((partition) => partitionResource(partition, address, layout, input)),
+    resource('partitioning', table.name, inputs, [disk], about, graph.source(table.pointer)),
+    ...table.partitions.map((partition) => partitionResource(partition, address, graph)),
   ];
 }
 
 /** JSON of a layout: as it is, without undefined members. */
-function plainLayout(layout: DiskLayout): JsonObject {
+function plainJson(layout: StackLayout['disks'][number]): JsonObject {
   return JSON.parse(JSON.stringify(layout)) as JsonObject;
 }
 
-function partitionResource(partition: Partition, table: string, layout: DiskLayout | undefined, input: DiskGraphInput): Resource {
-  const placed = layout?.partitions.find(({ name }) => name === partition.name);
-  const disk = `local_loop.${partition.base}`;
-  const realisation = realisationOf(partition.base, input);
+function partitionResource(partition: Partition, table: string, graph: DeviceGraph): Resource {
+  const placed = graph.layout(partition.base)?.partitions.find(({ name }) => name === partition.name);
+  const disk = graph.address(partition.base);
   const inputs = {
     disk,
     number: placed?.number ?? UNKNOWN,
     offset: placed?.offset ?? UNKNOWN,
     length: placed?.length ?? UNKNOWN,
-    realisation,
+    realisation: graph.realisation(partition.name),
   };
   const size = placed === undefined ? partition.sizeText : formatBytes(placed.length);
   const about = `partition of ${size}, type ${partition.typeText}`;
-  return resource('partition', partition.name, inputs, [disk, table], about, input.locateDevice?.(partition.pointer));
+  return resource('partition', partition.name, inputs, [disk, table], about, graph.source(partition.pointer));
 }
 
-function mkfsResource(filesystem: Filesystem, all: readonly Filesystem[], input: DiskGraphInput): Resource {
-  const { mkfs, disk, device, extent, mount, realisation } = filesystem;
-  const path = mount?.mountPoint ?? 'none';
-  const filled = holdsTree(filesystem) && !copiedLater(filesystem);
-  const inputs = {
-    disk: `local_loop.${disk.name}`,
-    device,
-    offset: extent?.offset ?? UNKNOWN,
-    length: extent?.length ?? UNKNOWN,
-    sectorSize: disk.blockSize,
-    type: mkfs.type,
-    label: mkfs.label,
-    uuid: mkfs.uuid,
-    opts: extent === undefined ? UNKNOWN : effectiveMkfsOpts(mkfs, extent.length),
-    realisation,
-    epoch: holdsTree(filesystem) ? input.epoch : EMPTY_EPOCH,
-    ...(filled && { fill: { tree: input.tree, path, hide: otherMountPoints(all, path) } }),
-  };
-  // A changed tree is copied into a fresh file system, never over an older copy: so it depends on the tree even if it is filled later.
-  const dependsOn = holdsTree(filesystem) ? [device, input.tree] : [device];
-  const about = `${mkfs.type} "${mkfs.label}" on ${device}${filled ? `, filled with ${path} of ${input.tree}` : ''}`;
-  return resource('mkfs', mkfs.name, inputs, dependsOn, about, input.locateDevice?.(mkfs.pointer));
-}
-
-/** Mount points of the other file systems, below `path`. */
-function otherMountPoints(all: readonly Filesystem[], path: string): string[] {
-  const prefix = path === '/' ? '/' : `${path}/`;
-  return mountPointsOf(all.filter(holdsTree)).filter((point) => point !== path && point.startsWith(prefix));
-}
-
-function mountPointsOf(filesystems: readonly Filesystem[]): string[] {
-  return filesystems.map(({ mount }) => mount?.mountPoint ?? 'none').sort();
-}
-
-/** File systems that tree.root fills, in mount order. */
-function copiedMounts(filesystems: readonly Filesystem[], { devices }: DiskGraphInput): Filesystem[] {
-  return devices.mounts.flatMap((mount) => filesystems.filter((each) => each.mount === mount && copiedLater(each)));
-}
-
-function treeResource(copied: readonly Filesystem[], all: readonly Filesystem[], input: DiskGraphInput): Resource[] {
-  if (copied.length === 0) return [];
-  const mounts = copied.map(({ device, mkfs, mount }) => ({
-    device,
-    type: mkfs.type,
-    mountPoint: mount?.mountPoint ?? 'none',
-    options: mount?.options ?? [],
-  }));
-  const hide = mountPointsOf(all.filter((each) => holdsTree(each) && !copiedLater(each)));
-  const dependsOn = [input.tree, ...copied.flatMap(({ device, mkfs }) => [device, `mkfs.${mkfs.name}`])];
-  const where = mounts.map(({ mountPoint }) => mountPoint).join(', ');
-  return [resource('tree', 'root', { tree: input.tree, mounts, hide }, dependsOn, `copy of ${input.tree} into ${where}`)];
-}
-
-function mountResource(mount: Mount, filesystems: readonly Filesystem[], copied: boolean, input: DiskGraphInput): Resource {
-  const filesystem = filesystems.find(({ mkfs }) => mkfs.name === mount.base);
-  if (filesystem === undefined) throw new Error(`mount ${mount.name} has no file system ${mount.base}`);
-  const { device, mkfs } = filesystem;
-  const inputs = { device, type: mkfs.type, mountPoint: mount.mountPoint, options: mount.options };
-  const parent = parentMount(mount, input.devices.mounts);
-  const dependsOn = [device, `mkfs.${mkfs.name}`];
-  if (parent !== undefined) dependsOn.push(`mount.${parent.name}`);
-  if (copied && copiedLater(filesystem)) dependsOn.push(TREE);
-  const about = mkfs.type === 'swap' ? `mkfs.${mkfs.name} as swap` : `mkfs.${mkfs.name} at ${mount.mountPoint}`;
-  return resource('mount', mount.name, inputs, dependsOn, about, input.locateDevice?.(mount.pointer));
-}
-
-/** The file system that a mount point lies in. */
-function parentMount(mount: Mount, mounts: readonly Mount[]): Mount | undefined {
-  if (mount.mountPoint === 'none' || mount.mountPoint === '/') return undefined;
-  const above = mounts.filter(
-    ({ mountPoint }) => mountPoint === '/' || (mount.mountPoint !== mountPoint && mount.mountPoint.startsWith(`${mountPoint}/`)),
-  );
-  return above.sort((a, b) => b.mountPoint.length - a.mountPoint.length)[0];
-}
-
-function fstabResources(input: DiskGraphInput): Resource[] {
-  return fstabEntries(input.devices).map(({ fstab, line }) =>
-    resource('fstab', fstab.name, { line }, [`mount.${fstab.base}`], `/etc/fstab: ${line}`, input.locateDevice?.(fstab.pointer)),
+/** By name of a LUKS container: addresses of what writes into it while it is made offline. */
+function containerWriters(graph: DeviceGraph): Map<string, string[]> {
+  const { luks, vgs, pvs, filesystems } = graph.devices;
+  const inside = (device: string, container: string) => device !== container && graph.withBelow(device).has(container);
+  return new Map(
+    luks.map(({ name }) => {
+      const holds = (device: string) => device === name || inside(device, name);
+      return [
+        name,
+        [
+          ...filesystems.filter(({ base }) => holds(base)).map((mkfs) => `mkfs.${mkfs.name}`),
+          ...vgs
+            .filter((group) => pvs.some((pv) => group.base.includes(pv.name) && holds(pv.base)))
+            .map((group) => `vgs.${group.name}`),
+          ...luks.filter((other) => inside(other.name, name)).map((other) => `encrypt.${other.name}`),
+        ],
+      ];
+    }),
   );
 }
 
-/** The disk that the BIOS starts from: the one with /boot, or else with the root file system. */
-export function bootDisk(devices: BlockDevices): Disk | undefined {
-  const mount =
-    devices.mounts.find(({ mountPoint }) => mountPoint === '/boot') ?? devices.mounts.find((each) => each.mountPoint === '/');
-  const mkfs = devices.filesystems.find(({ name }) => name === mount?.base);
-  const partition = devices.tables.flatMap((table) => table.partitions).find(({ name }) => name === mkfs?.base);
-  return devices.disks.find(({ name }) => name === (partition?.base ?? mkfs?.base));
+function bootloaderResources(filesystems: readonly Filesystem[], graph: DeviceGraph, input: DiskGraphInput): Resource[] {
+  if (!input.bootloader) return [];
+  return bootDisks(graph.devices).map((disk) => {
+    const layout = graph.layout(disk.name);
+    const table = graph.devices.tables.find(({ base }) => base === disk.name);
+    const address = graph.address(disk.name);
+    const inputs = { disk: address, tree: input.tree, ...(layout === undefined ? { place: UNKNOWN } : bootloaderPlace(layout)) };
+    const dependsOn = [address, `partitioning.${table?.name}`, input.tree];
+    // Written into the file itself: not while the tree is copied through loop devices.
+    if (copiesTo(disk, filesystems, graph)) dependsOn.push(TREE);
+    const where = table?.label === 'gpt' ? 'the BIOS boot partition' : 'the gap after the MBR';
+    return resource('bootloader', disk.name, inputs, dependsOn, `GRUB for the BIOS in ${where} of ${address}`);
+  });
 }
 
-function bootloaderResource(filesystems: readonly Filesystem[], input: DiskGraphInput): Resource[] {
-  const disk = bootDisk(input.devices);
-  const table = input.devices.tables.find(({ base }) => base === disk?.name);
-  if (!input.bootloader || disk === undefined || table === undefined || disk.blockSize !== 512) return [];
-  if (table.label === 'gpt' && !table.partitions.some(({ type }) => type.toUpperCase() === BIOS_BOOT)) return [];
-  const layout = layoutOf(disk.name, input);
-  const address = `local_loop.${disk.name}`;
-  const inputs = { disk: address, tree: input.tree, ...(layout === undefined ? { place: UNKNOWN } : bootloaderPlace(layout)) };
-  const dependsOn = [address, `partitioning.${table.name}`, input.tree];
-  // Written into the file itself: not while the tree is copied through loop devices.
-  if (filesystems.some((each) => each.disk === disk && copiedLater(each))) dependsOn.push(TREE);
-  const where = table.label === 'gpt' ? 'the BIOS boot partition' : 'the gap after the MBR';
-  return [resource('bootloader', disk.name, inputs, dependsOn, `GRUB for the BIOS in ${where} of ${address}`)];
+function copiesTo(disk: Disk, filesystems: readonly Filesystem[], graph: DeviceGraph): boolean {
+  return filesystems.some((each) => isCopied(each) && graph.disksUnder(each.mkfs.base).has(disk.name));
 }
 
-function outputResources(filesystems: readonly Filesystem[], copied: readonly Filesystem[], input: DiskGraphInput): Resource[] {
+function outputResources(
+  graph: DeviceGraph,
+  filesystems: readonly Filesystem[],
+  boot: readonly Resource[],
+  input: DiskGraphInput,
+): Resource[] {
   const used = new Set<string>();
-  const first = input.devices.disks[0];
-  const boot = bootloaderResource(filesystems, input).map(({ address }) => address);
+  const first = graph.devices.disks.find(({ plugin }) => plugin === 'local_loop');
   return input.outputs.map((config) => {
     const disk =
-      config.format === 'tar' ? undefined : input.devices.disks.find(({ name }) => name === (config.disk ?? first?.name));
+      config.format === 'tar' ? undefined : graph.devices.disks.find(({ name }) => name === (config.disk ?? first?.name));
     const suffix = disk === undefined || disk === first ? '' : `_${disk.name}`;
     const name = unusedName(`${config.format}${suffix}`, used);
     const common = { format: config.format, path: config.path, compression: config.compression };
@@ -293,19 +163,34 @@ function outputResources(filesystems: readonly Filesystem[], copied: readonly Fi
       const inputs = { ...common, tree: input.tree, epoch: input.epoch };
       return resource('output', name, inputs, [input.tree], `${config.path}: ${config.format} of ${input.tree}`, source);
     }
-    const address = `local_loop.${disk.name}`;
-    const parts = filesystems.filter((each) => each.disk === disk);
-    const tables = input.devices.tables.filter(({ base }) => base === disk.name);
-    const dependsOn = [
-      address,
-      ...tables.map((table) => `partitioning.${table.name}`),
-      ...parts.map(({ mkfs }) => `mkfs.${mkfs.name}`),
-    ];
-    if (copied.some((each) => each.disk === disk)) dependsOn.push(TREE);
-    dependsOn.push(...boot.filter((each) => each === `bootloader.${disk.name}`));
+    const address = graph.address(disk.name);
+    const dependsOn = [address, ...contentOf(disk, filesystems, graph)];
+    if (copiesTo(disk, filesystems, graph)) dependsOn.push(TREE);
+    dependsOn.push(...boot.map((each) => each.address).filter((each) => each === `bootloader.${disk.name}`));
     const about = `${config.path}: ${config.format} of ${address}`;
     return resource('output', name, { ...common, disk: address }, dependsOn, about, source);
   });
+}
+
+/** Everything that is written to a disk, so that its file is whole when all of it is done. */
+function contentOf(disk: Disk, filesystems: readonly Filesystem[], graph: DeviceGraph): string[] {
+  const { tables, raids, luks, vgs, pvs, lvs } = graph.devices;
+  const on = (device: string) => graph.disksUnder(device).has(disk.name);
+  const pvsOn = pvs.filter(({ base }) => on(base)).map(({ name }) => name);
+  const groups = vgs.filter(({ base }) => base.some((name) => pvsOn.includes(name))).map(({ name }) => name);
+  return [
+    ...tables.filter(({ base }) => base === disk.name).map(({ name }) => `partitioning.${name}`),
+    ...raids.filter(({ name }) => on(name)).map(({ name }) => `raid.${name}`),
+    ...luks.filter(({ name }) => on(name)).map(({ name }) => sealed(name, graph)),
+    ...groups.map((name) => `vgs.${name}`),
+    ...lvs.filter(({ base }) => groups.includes(base)).map(({ name }) => `lvs.${name}`),
+    ...filesystems.filter(({ mkfs }) => on(mkfs.base)).map(({ mkfs }) => `mkfs.${mkfs.name}`),
+    ...filesystems.flatMap(({ mkfs, subvolumes }) => (on(mkfs.base) ? subvolumes.map(({ name }) => `subvolume.${name}`) : [])),
+  ];
+}
+
+function sealed(luks: string, graph: DeviceGraph): string {
+  return graph.realisation(luks) === 'offline' ? `encrypt.${luks}` : `luks.${luks}`;
 }
 
 function unusedName(wanted: string, used: Set<string>): string {

@@ -95,10 +95,10 @@ export interface RaidInputs extends JsonObject {
   /** KiB. */
   readonly chunk: number;
   readonly uuid: string;
-  /** Bytes that the array uses of each member (mdadm --size). */
-  readonly componentSize: Later;
+  /** Bytes that the array uses of each member (mdadm --size). Absent for level 0, which takes all of each. */
+  readonly componentSize?: Later | undefined;
   /** Bytes before them (mdadm --data-offset); metadata 1.2. */
-  readonly dataOffset: number;
+  readonly dataOffset: Later;
   /** Bytes of the array. */
   readonly size: Later;
   readonly sectorSize: 512 | 4096;
@@ -183,8 +183,8 @@ export interface LvsInputs extends JsonObject {
   readonly sectorSize: 512 | 4096;
   /** Of a thin volume: the address of its pool. */
   readonly pool?: string | undefined;
-  /** Of a thin pool: extents of its metadata and of the spare. */
-  readonly metadata?: { readonly extents: number; readonly spare: number } | undefined;
+  /** Of a thin pool: extents of its metadata and of the spare, bytes of a chunk of its data. */
+  readonly metadata?: { readonly extents: number; readonly spare: number; readonly chunk: number } | undefined;
   /** Offline: where its bytes lie, as containers of the graph; UNKNOWN as long as a size is. */
   readonly place?: Place | typeof UNKNOWN | undefined;
   readonly options: readonly string[];
@@ -231,11 +231,11 @@ export interface FillInputs extends JsonObject {
 
 /** Inputs of `mkfs.NAME`. */
 export interface MkfsInputs extends JsonObject {
-  /** Address of the disk. */
-  readonly disk: string;
-  /** Address of the partition or disk that holds it. */
+  /** Address of the device that holds it. */
   readonly device: string;
-  readonly offset: Later;
+  /** Where it is written; UNKNOWN as long as a size is. Absent: through the attached device. */
+  readonly place?: Place | typeof UNKNOWN | undefined;
+  /** Bytes. */
   readonly length: Later;
   readonly sectorSize: 512 | 4096;
   readonly type: FilesystemType;

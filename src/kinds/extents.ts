@@ -68,7 +68,11 @@ export async function readFromExtents(extents: readonly FileExtent[], offset: nu
 /**
  * Copies a file to the start of a device, up to `limit` bytes. Runs of zeroes are left out, so the device must read as zeroes before.
  */
-export async function copyIntoExtents(source: string, extents: readonly FileExtent[], limit = Number.POSITIVE_INFINITY): Promise<void> {
+export async function copyIntoExtents(
+  source: string,
+  extents: readonly FileExtent[],
+  limit = Number.POSITIVE_INFINITY,
+): Promise<void> {
   const from = await open(source, 'r');
   try {
     const end = Math.min((await from.stat()).size, limit);

@@ -1,9 +1,9 @@
-import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fail } from '../diagnostics/errors.ts';
 import { quoted, quotedPath } from '../diagnostics/printable.ts';
 import { listOf } from '../diagnostics/suggest.ts';
 import type { Command, Runner } from '../exec/command.ts';
+import type { ActionMachine } from '../exec/machine.ts';
 import type { JsonObject } from '../util/json.ts';
 import type { LoopAttachment } from './disk-inputs.ts';
 import type { ActionContext, Realisation, RecordedResource, Requirement } from './kind.ts';
@@ -34,7 +34,6 @@ const DETACH_PAUSE_MS = 100;
 export function loopRequirements(realisation: Realisation): readonly Requirement[] {
   if (realisation === 'offline') return [];
   return [
-    { need: 'root', why: 'loop devices belong to root' },
     { need: 'loop', why: 'the disk file is attached as loop devices' },
     { need: 'tool', name: 'losetup', package: 'mount', why: 'attaches the disk file' },
   ];
@@ -68,7 +67,7 @@ export function parseLoops(text: string): LoopDevice[] {
   }));
 }
 
-/** All loop devices of the machine; needs root. */
+/** All loop devices of a machine; needs root there. */
 export async function listLoops(runner: Runner): Promise<LoopDevice[]> {
   const columns = 'NAME,BACK-FILE,BACK-INO,BACK-MAJ:MIN,OFFSET,SIZELIMIT';
   const { stdout } = await runner.run({ argv: ['losetup', '--json', '--list', '--output', columns] });
@@ -84,6 +83,14 @@ export function backs(loop: LoopDevice, backing: BackingFile): boolean {
   return loop.backDev === deviceNumberText(backing.dev) || loop.backFile.replace(/ \(deleted\)$/, '') === backing.file;
 }
 
+/** A file as a machine sees it, by its numbers there: stat(2). */
+async function backingOn(machine: ActionMachine, file: string): Promise<BackingFile> {
+  const path = await machine.see(file);
+  const { stdout } = await machine.run({ argv: ['stat', '--dereference', '--format=%d %i', '--', path] });
+  const [dev, ino] = stdout.trim().split(' ').map(Number);
+  return { file: path, dev: dev ?? 0, ino: ino ?? 0 };
+}
+
 /** Attaches a slice of a disk file, or finds it attached by an earlier try. Says before what it is about to do. */
 export async function attachLoop(
   context: ActionContext,
@@ -92,13 +99,13 @@ export async function attachLoop(
   length: number,
   sectorSize: number,
 ): Promise<LoopAttachment> {
-  const { dev, ino } = await stat(file);
-  const slice = { file, dev, ino, offset, length };
+  const machine = await context.machine();
+  const slice = { ...(await backingOn(machine, file)), offset, length };
   await context.intend(slice);
   const same = (loop: LoopDevice): boolean => backs(loop, slice) && loop.offset === offset && loop.sizeLimit === length;
-  const existing = (await listLoops(context)).find(same);
+  const existing = (await listLoops(machine)).find(same);
   if (existing !== undefined) return { device: existing.device, ...slice };
-  const { stdout } = await context.run(losetupCommand(file, offset, length, sectorSize));
+  const { stdout } = await machine.run(losetupCommand(slice.file, offset, length, sectorSize));
   const attachment = { device: stdout.trim(), ...slice };
   await verifyLoop(context, attachment);
   return attachment;
@@ -106,7 +113,7 @@ export async function attachLoop(
 
 /** Fails unless the device still shows our slice of our file: called before anything is written to it. */
 export async function verifyLoop(context: ActionContext, attachment: LoopAttachment): Promise<void> {
-  const loop = (await listLoops(context)).find((each) => each.device === attachment.device);
+  const loop = (await listLoops(await context.machine())).find((each) => each.device === attachment.device);
   const right =
     loop !== undefined && backs(loop, attachment) && loop.offset === attachment.offset && loop.sizeLimit === attachment.length;
   if (right) return;
@@ -137,13 +144,14 @@ export function loopIdentity(recorded: RecordedResource): (BackingFile & { offse
 
 /** Detaches every loop device that `wanted` accepts and checks that they are gone. */
 export async function detachLoops(context: ActionContext, wanted: (loop: LoopDevice) => boolean): Promise<void> {
-  let left = (await listLoops(context)).filter(wanted);
+  const machine = await context.machine();
+  let left = (await listLoops(machine)).filter(wanted);
   for (let tries = 0; left.length > 0; tries++) {
     if (tries === DETACH_TRIES) failBusy(context, left);
     if (tries > 0) await sleep(DETACH_PAUSE_MS);
     // On a device in use `losetup -d` succeeds at once and takes effect when the last user closes it: so look again.
-    for (const loop of left) await context.run({ argv: ['losetup', '--detach', loop.device], okExitCodes: [0, 1] });
-    left = (await listLoops(context)).filter(wanted);
+    for (const loop of left) await machine.run({ argv: ['losetup', '--detach', loop.device], okExitCodes: [0, 1] });
+    left = (await listLoops(machine)).filter(wanted);
   }
 }
 

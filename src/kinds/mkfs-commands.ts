@@ -22,8 +22,6 @@ export function mkfsRequirements(inputs: MkfsInputs): Requirement[] {
   const needs: Requirement[] = [{ need: 'tool', name, package: debianPackage, why: `makes ${inputs.type} file systems` }];
   if (inputs.realisation === 'offline') {
     needs.push({ need: 'tool', name: 'fallocate', package: 'util-linux', why: 'clears parts of the disk file' });
-  } else {
-    needs.push({ need: 'root', why: 'the file system is made on a loop device' });
   }
   if (inputs.type === 'vfat' && inputs.fill !== undefined) {
     needs.push({ need: 'tool', name: 'mcopy', package: 'mtools', why: 'fills vfat without mounting it' });
@@ -82,7 +80,7 @@ function place(target: MkfsTarget): string {
 function extCommand(inputs: MkfsInputs, target: MkfsTarget, source?: string): Command {
   const { opts, extended } = splitExtended(optionsOf(inputs));
   const fixed = ['root_owner=0:0', `hash_seed=${inputs.uuid}`, 'lazy_itable_init=0', 'lazy_journal_init=0'];
-  const offset = 'file' in target ? [`offset=${shown(target.offset, 'offset')}`] : [];
+  const offset = 'file' in target && target.offset !== 0 ? [`offset=${shown(target.offset, 'offset')}`] : [];
   const argv = [`mkfs.${inputs.type}`, '-q', '-F', ...opts, '-L', inputs.label, '-U', inputs.uuid];
   argv.push('-E', [...extended, ...fixed, ...offset].join(','));
   if (source !== undefined) argv.push('-d', source);

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FilesystemType } from '../blockdev/devices.ts';
 import { DibError, fail } from '../diagnostics/errors.ts';
@@ -15,31 +14,24 @@ export function mountCommand(type: FilesystemType, options: readonly string[], d
   return { argv: ['mount', '--no-mtab', '-t', type, ...given, device, target] };
 }
 
-/** Mount points of this process's mount namespace, deepest mounts last (proc_pid_mountinfo(5)). */
-export async function mountPoints(): Promise<string[]> {
-  const text = await readFile('/proc/self/mountinfo', 'utf8');
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => unescapeOctal(line.split(' ')[4] ?? ''));
+/** Whether something is mounted at a directory: mountpoint(1). */
+export async function isMounted(runner: Runner, target: string): Promise<boolean> {
+  return (await runner.run({ argv: ['mountpoint', '--quiet', target], okExitCodes: [0, 1, 32] })).exitCode === 0;
 }
 
-function unescapeOctal(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
-}
-
-/** Whether the running kernel can mount a file system type, possibly after loading its module: asked after mount failed. */
-export async function kernelKnows(type: string): Promise<boolean> {
-  const text = await readFile('/proc/filesystems', 'utf8');
-  return text.split('\n').some((line) => line.split('\t')[1] === type);
+/** Whether a kernel can mount a file system type, possibly after loading its module: asked after mount failed. */
+export async function kernelKnows(runner: Runner, type: string): Promise<boolean> {
+  const { stdout } = await runner.run({ argv: ['cat', '/proc/filesystems'] });
+  return stdout.split('\n').some((line) => line.split('\t')[1] === type);
 }
 
 /** Unmounts what is mounted at `target`, trying for some seconds while it is busy. Nothing mounted there is success. */
 export async function unmount(context: ActionContext, target: string): Promise<void> {
-  for (let tries = 0; (await mountPoints()).includes(target); tries++) {
+  const machine = await context.machine();
+  for (let tries = 0; await isMounted(machine, target); tries++) {
     if (tries === UMOUNT_TRIES) failBusy(context, target);
     if (tries > 0) await sleep(UMOUNT_PAUSE_MS);
-    await context.run({ argv: ['umount', '--no-mtab', target], okExitCodes: [0, 1, 32] });
+    await machine.run({ argv: ['umount', '--no-mtab', target], okExitCodes: [0, 1, 32] });
   }
 }
 

@@ -2,10 +2,10 @@ import { mkdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DibError } from '../diagnostics/errors.ts';
 import type { JsonObject } from '../util/json.ts';
-import type { LoopAttachment, MountInputs } from './disk-inputs.ts';
+import { attachedDevice } from './attached-device.ts';
+import type { MountInputs } from './disk-inputs.ts';
 import type { ActionContext, Kind, Paths, RecordedResource } from './kind.ts';
-import { verifyLoop } from './loop.ts';
-import { kernelKnows, mountCommand, mountPoints, unmount } from './mount-filesystem.ts';
+import { isMounted, kernelKnows, mountCommand, unmount } from './mount-filesystem.ts';
 
 /** Where the finished image is mounted for inspection. */
 export function inspectionPoint(paths: Paths, mountPoint: string): string {
@@ -29,16 +29,16 @@ export const mount: Kind = {
 
 async function attachMount(inputs: MountInputs, context: ActionContext): Promise<JsonObject> {
   if (inputs.type === 'swap' || inputs.mountPoint === 'none') return { mounted: false };
-  const attachment = context.attachment(inputs.device) as LoopAttachment;
   const target = inspectionPoint(context.paths, inputs.mountPoint);
   await context.intend({ target });
-  if ((await mountPoints()).includes(target)) return { mounted: true, target };
-  await verifyLoop(context, attachment);
+  const machine = await context.machine();
+  if (await isMounted(machine, target)) return { mounted: true, target };
+  const device = await attachedDevice(context, inputs.device);
   await mkdir(target, { recursive: true });
   try {
-    await context.run(mountCommand(inputs.type, inputs.options, attachment.device, target));
+    await machine.run(mountCommand(inputs.type, inputs.options, device, target));
   } catch (error) {
-    if (!(error instanceof DibError) || (await kernelKnows(inputs.type))) throw error;
+    if (!(error instanceof DibError) || (await kernelKnows(machine, inputs.type))) throw error;
     context.progress(`${inputs.mountPoint} is not mounted: this kernel has no ${inputs.type} driver`);
     return { mounted: false };
   }

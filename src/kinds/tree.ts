@@ -1,11 +1,12 @@
 import { mkdir, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from '../exec/command.ts';
-import type { LoopAttachment, TreeInputs } from './disk-inputs.ts';
+import { attachedDevice } from './attached-device.ts';
+import type { TreeInputs } from './disk-inputs.ts';
 import type { ActionContext, Kind, Requirement } from './kind.ts';
-import { verifyLoop } from './loop.ts';
 import { mountCommand, settle, unmount } from './mount-filesystem.ts';
 import { explainNoSpace } from './no-space.ts';
+import { below, extractTree, topParts } from './tree-archive.ts';
 import { copyDirectory, directoryInTree, mountedTree, type TreeAccess, withTreeView } from './tree-view.ts';
 
 /**
@@ -43,7 +44,9 @@ export function treeRoot(access: TreeAccess): Kind {
     probe: async () => ({ state: 'present' }),
     needsAttached: () => true,
     async create(inputs, context) {
-      await copyTree(inputs as TreeInputs, context, access);
+      const { name } = await context.machine();
+      const copy = name === 'host' ? copyTree : extractTree;
+      await copy(inputs as TreeInputs, context, access);
       return {};
     },
     // The copy lies in the file systems and goes with them; only mounts of an interrupted copy may be left.
@@ -54,7 +57,6 @@ export function treeRoot(access: TreeAccess): Kind {
 function treeRequirements(inputs: TreeInputs): Requirement[] {
   const types = [...new Set(inputs.mounts.map(({ type }) => type))];
   return [
-    { need: 'root', why: 'the file systems are mounted to copy the tree into them' },
     ...types.map((name): Requirement => ({ need: 'filesystem', name, why: `the ${name} file systems of the image are mounted` })),
     { need: 'tool', name: 'mount', package: 'mount', why: 'mounts the file systems of the image' },
   ];
@@ -67,10 +69,6 @@ function plannedCommands(inputs: TreeInputs): Command[] {
     copyCommand('<tree>', target),
     ...[...inputs.mounts].reverse().map((each) => ({ argv: ['umount', '--no-mtab', below(target, each.mountPoint)] })),
   ];
-}
-
-function below(target: string, mountPoint: string): string {
-  return join(target, mountPoint).replace(/\/$/, '');
 }
 
 async function unmountAll(inputs: TreeInputs, context: ActionContext): Promise<void> {
@@ -105,12 +103,11 @@ async function makeHidden(inputs: TreeInputs, target: string, missing: readonly 
 async function mountAll(inputs: TreeInputs, context: ActionContext, tree: string, target: string): Promise<void> {
   for (const { device, type, mountPoint, options } of inputs.mounts) {
     const point = below(target, mountPoint);
-    const attachment = context.attachment(device) as LoopAttachment;
-    await verifyLoop(context, attachment);
+    const node = await attachedDevice(context, device);
     await mkdir(point, { recursive: true });
     const like = await directoryInTree(tree, mountPoint, context.address);
     if (like !== undefined) await copyDirectory(like.stats, point);
-    await context.run(mountCommand(type, options, attachment.device, point));
+    await context.run(mountCommand(type, options, node, point));
     await empty(point);
   }
 }
@@ -129,11 +126,8 @@ async function copyInto(inputs: TreeInputs, context: ActionContext, source: stri
 
 /** Without a root file system among the attached ones, each is filled for itself. */
 async function copyParts(inputs: TreeInputs, context: ActionContext, source: string, target: string): Promise<void> {
-  for (const { mountPoint } of inputs.mounts) {
-    const nested = inputs.mounts.some(
-      (other) => other.mountPoint !== mountPoint && mountPoint.startsWith(`${other.mountPoint}/`),
-    );
-    const part = nested ? undefined : await directoryInTree(source, mountPoint, context.address);
+  for (const mountPoint of topParts(inputs)) {
+    const part = await directoryInTree(source, mountPoint, context.address);
     if (part !== undefined) await copyOne(context, part.path, below(target, mountPoint));
   }
 }

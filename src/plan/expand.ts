@@ -1,7 +1,7 @@
 import { disksOfGrub } from '../blockdev/boot-disks.ts';
-import { type BlockDevices, type DiskLayout, NO_DEVICES } from '../blockdev/devices.ts';
+import { type BlockDevices, NO_DEVICES, type StackLayout } from '../blockdev/devices.ts';
 import { grubFilesystemsText } from '../blockdev/grub-filesystems.ts';
-import { resolveLayout } from '../blockdev/layout.ts';
+import { resolveStack } from '../blockdev/layout.ts';
 import { filesystemAt } from '../blockdev/mounted.ts';
 import { toPlannedDisks } from '../blockdev/planned-disks.ts';
 import { checkContentFits, resolveSizes } from '../blockdev/resolve-sizes.ts';
@@ -57,12 +57,12 @@ export function expand(image: Prepared, options: ExpandOptions): Expansion {
   });
   const tree = layers.at(-1)?.address as string;
   const wanted = disksOf(image);
-  const { layouts, diagnostics } = place(wanted, resourceKeys(layers).get(tree)?.key, image, options);
+  const { stack, diagnostics } = place(wanted, resourceKeys(layers).get(tree)?.key, image, options);
   const resources = topologicalOrder([
     ...layers,
     ...diskResources({
       devices: wanted,
-      layouts,
+      stack,
       realisation: options.realisation,
       outputs: config.outputs,
       tree,
@@ -72,7 +72,7 @@ export function expand(image: Prepared, options: ExpandOptions): Expansion {
       locateOutput: options.places?.locateOutput,
     }),
   ]);
-  return { resources, keys: resourceKeys(resources), disks: toPlannedDisks(wanted, layouts), diagnostics };
+  return { resources, keys: resourceKeys(resources), disks: toPlannedDisks(wanted, stack.disks), diagnostics };
 }
 
 /** Without an output that is a disk there are no disks to make; fstab is written all the same, as the tree may become one. */
@@ -81,20 +81,22 @@ function disksOf(image: Prepared): BlockDevices {
   return hasDisk ? image.devices : NO_DEVICES;
 }
 
+const NO_STACK: StackLayout = { disks: [], devices: [], groups: [] };
+
 function place(
   devices: BlockDevices,
   treeKey: string | undefined,
   image: Prepared,
   { facts, places }: ExpandOptions,
-): { layouts: readonly DiskLayout[]; diagnostics: readonly Diagnostic[] } {
+): { stack: StackLayout; diagnostics: readonly Diagnostic[] } {
   const usage = facts.usage !== undefined && facts.usage.layer === treeKey ? facts.usage.mounts : undefined;
   const sizes = resolveSizes(devices, usage, { extraSize: image.extraSize });
   const context = { locate: places?.locateDevice, pointerPrefix: places?.devicePrefix, partitionSizes: sizes.partitions };
-  const layout = resolveLayout(devices, sizes.disks, context);
-  if (layout.value === undefined) return { layouts: [], diagnostics: layout.diagnostics };
+  const layout = resolveStack(devices, sizes.disks, context);
+  if (layout.value === undefined) return { stack: NO_STACK, diagnostics: layout.diagnostics };
   const fit =
-    usage === undefined ? [] : checkContentFits(devices, layout.value, usage, places?.locateDevice, places?.devicePrefix);
-  return { layouts: layout.value, diagnostics: [...layout.diagnostics, ...fit] };
+    usage === undefined ? [] : checkContentFits(devices, layout.value.disks, usage, places?.locateDevice, places?.devicePrefix);
+  return { stack: layout.value, diagnostics: [...layout.diagnostics, ...fit] };
 }
 
 /** The date of the newest package index, so that equal inputs give equal time stamps; SOURCE_DATE_EPOCH overrides it. */

@@ -11,6 +11,7 @@ import { jsonDigest } from '../util/hash.ts';
 import type { Json } from '../util/json.ts';
 import { deletion, destructionOrder, diff } from './diff.ts';
 import { type ExpandOptions, type Expansion, expand } from './expand.ts';
+import type { Kernels } from './kernels.ts';
 import type { Facts, Plan, WorkerName } from './plan.ts';
 import type { Prepared, ReadImage } from './prepare.ts';
 import { summarise } from './summary.ts';
@@ -26,6 +27,8 @@ export interface Past {
 
 export interface PlanOptions {
   readonly worker?: WorkerName | undefined;
+  /** What runs the virtual machine of the worker `vm`. */
+  readonly machine?: 'uml' | 'qemu' | undefined;
   readonly realisation?: Realisation | undefined;
   readonly replace: readonly string[];
   readonly target: readonly string[];
@@ -41,6 +44,8 @@ export interface PlanRequest {
   readonly options: PlanOptions;
   readonly dibVersion: string;
   readonly isRoot: boolean;
+  /** What could attach block devices; asked only when something has to be. */
+  readonly kernels: () => Promise<Kernels>;
 }
 
 /** A plan, with the warnings found on the way. */
@@ -71,7 +76,7 @@ export async function makePlan(request: PlanRequest): Promise<MadePlan> {
     target: new Set(options.target),
   });
   const requirements = changes.flatMap((change) => change.requires);
-  const drawn = new Set(expansion.disks.map((disk) => disk.address.replace(/^local_loop\./, '')));
+  const drawn = new Set(expansion.disks.map((disk) => disk.address.replace(/^[a-z_]+\./, '')));
   const plan: Plan = {
     format_version: '1.0',
     dib_version: request.dibVersion,
@@ -80,11 +85,11 @@ export async function makePlan(request: PlanRequest): Promise<MadePlan> {
     configuration: publicConfiguration(image.config),
     environment_variables: image.environmentVariables,
     worker: {
-      ...chooseWorker(requirements, request.isRoot, options.worker),
+      ...(await chooseWorker(requirements, request.isRoot, options, request.kernels)),
       realisation: Object.fromEntries(
         Object.entries(realisation)
           .filter(([disk]) => drawn.has(disk))
-          .map(([disk, chosen]) => [`local_loop.${disk}`, chosen]),
+          .map(([disk, chosen]) => [addressOfDisk(image, disk), chosen]),
       ),
     },
     facts,
@@ -202,6 +207,10 @@ async function probeAll(
   return new Map((await Promise.all(probes)).filter((probe) => probe !== undefined));
 }
 
+function addressOfDisk({ devices }: Prepared, name: string): string {
+  return `${devices.disks.find((disk) => disk.name === name)?.plugin ?? 'local_loop'}.${name}`;
+}
+
 function requireAddresses(options: PlanOptions, known: readonly string[]): void {
   for (const [option, addresses] of [
     ['--replace', options.replace],
@@ -220,6 +229,7 @@ function requireAddresses(options: PlanOptions, known: readonly string[]): void 
 function recordedOptions(options: PlanOptions): Plan['options'] {
   return {
     worker: options.worker ?? null,
+    machine: options.machine ?? null,
     realisation: options.realisation ?? null,
     replace: [...options.replace],
     target: [...options.target],

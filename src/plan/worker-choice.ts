@@ -1,8 +1,10 @@
-import type { BlockDevices, Disk } from '../blockdev/devices.ts';
-import { offlineCapable } from '../blockdev/offline.ts';
+import type { BlockDevices } from '../blockdev/devices.ts';
+import { stacksOf } from '../blockdev/stacks.ts';
 import { ExitCode, fail } from '../diagnostics/errors.ts';
 import { quoted } from '../diagnostics/printable.ts';
+import { listOf } from '../diagnostics/suggest.ts';
 import type { Realisation, Requirement } from '../kinds/kind.ts';
+import type { KernelNeed, Kernels } from './kernels.ts';
 import type { WorkerChoice, WorkerName } from './plan.ts';
 
 export interface ChosenRealisation {
@@ -10,61 +12,121 @@ export interface ChosenRealisation {
   readonly reason: string;
 }
 
-/** Chooses for each disk, by name: offline wherever all its file systems can be filled as files. Throws DIB_PLAN_REALISATION when that is forced and cannot be. */
+/**
+ * Chooses for each disk, by name: offline wherever everything on it can be made as bytes in files. Disks that an array or a volume group joins are made
+ * the same way. Throws DIB_PLAN_REALISATION when offline is forced and cannot be.
+ */
 export function chooseRealisations(
   devices: BlockDevices,
   forced: Realisation | undefined,
 ): Readonly<Record<string, ChosenRealisation>> {
-  return Object.fromEntries(devices.disks.map((disk) => [disk.name, chooseRealisation(disk, devices, forced)]));
+  return Object.fromEntries(
+    stacksOf(devices).flatMap(({ disks, reason }) => {
+      const chosen = chooseRealisation(disks, reason, forced);
+      return disks.map((disk) => [disk, chosen]);
+    }),
+  );
 }
 
-function chooseRealisation(disk: Disk, devices: BlockDevices, forced: Realisation | undefined): ChosenRealisation {
-  const obstacle = obstacleToOffline(disk, devices);
+function chooseRealisation(
+  disks: readonly string[],
+  obstacle: string | undefined,
+  forced: Realisation | undefined,
+): ChosenRealisation {
   if (forced === 'attached') return { name: 'attached', reason: 'as requested' };
   if (obstacle === undefined)
-    return { name: 'offline', reason: 'all its file systems are filled as files: no loop device, no mount' };
+    return { name: 'offline', reason: 'everything on it is made as bytes in files: no loop device, no mount' };
   if (forced === 'offline') {
+    const which = disks.length === 1 ? 'Disk' : 'Disks';
     fail({
       code: 'DIB_PLAN_REALISATION',
-      summary: `Disk ${quoted(disk.name)} cannot be made offline: ${obstacle}`,
-      help: 'Leave out `--realisation`, or choose another file system type.',
+      summary: `${which} ${listOf(disks.map((disk) => quoted(disk)))} cannot be made offline: ${obstacle}`,
+      help: 'Leave out `--realisation`, or choose something that needs no kernel: ext4, linear volumes, LUKS.',
     });
   }
   return { name: 'attached', reason: obstacle };
 }
 
-function obstacleToOffline(disk: Disk, devices: BlockDevices): string | undefined {
-  const table = devices.tables.find(({ base }) => base === disk.name);
-  const bases = new Set([disk.name, ...(table?.partitions ?? []).map((partition) => partition.name)]);
-  for (const mkfs of devices.filesystems.filter(({ base }) => bases.has(base))) {
-    const mounted = devices.mounts.some((mount) => mount.base === mkfs.name && mount.mountPoint !== 'none');
-    const capability = offlineCapable({ type: mkfs.type, mounted });
-    if (!capability.ok) return `mkfs.${mkfs.name}: ${capability.reason}`;
-  }
-  return undefined;
+/** What the user demands of the place where actions run. */
+export interface ForcedWorker {
+  readonly worker?: WorkerName | undefined;
+  readonly machine?: 'uml' | 'qemu' | undefined;
 }
 
-/** Chooses the cheapest worker that offers what the actions need, for the user who runs dib. */
-export function chooseWorker(
+type Place = Pick<WorkerChoice, 'name' | 'machine' | 'reason'>;
+
+/**
+ * Chooses the cheapest worker that offers what the actions need, for the user who runs dib. Where no kernel at hand has it all, the plan names the
+ * worker that could, and `apply` refuses. Throws DIB_PLAN_WORKER when a worker is forced that cannot do it.
+ */
+export async function chooseWorker(
   requirements: readonly Requirement[],
   isRoot: boolean,
-  forced: WorkerName | undefined,
-): Pick<WorkerChoice, 'name' | 'reason'> {
-  const root = requirements.find((requirement) => requirement.need !== 'tool');
-  if (forced === 'userns' && root !== undefined) {
-    fail(
-      {
-        code: 'DIB_PLAN_WORKER',
-        summary: `The worker \`userns\` cannot do this: ${root.why}`,
-        detail: 'Loop devices and mounts of block devices need root on this machine.',
-        help: 'Leave out `--worker` and run `dib apply` as root, or choose file systems that can be filled offline (ext4, vfat).',
-      },
-      ExitCode.Unavailable,
-    );
-  }
-  if (forced !== undefined) return { name: forced, reason: 'as requested' };
+  forced: ForcedWorker,
+  readKernels: () => Promise<Kernels>,
+): Promise<Place> {
+  const root = requirements.find((requirement) => requirement.need === 'root');
+  const needs = requirements.filter((requirement): requirement is KernelNeed => KERNEL_NEEDS.has(requirement.need));
+  const [first] = needs;
+  const kernels = first === undefined ? NO_KERNELS : await readKernels();
+  const worker = forced.worker ?? (forced.machine === undefined ? undefined : 'vm');
+  if (worker !== undefined) return forcedWorker(worker, forced, root, needs, kernels);
+  const lacking = needs.find((need) => !kernels.host.has(need));
   if (root !== undefined) return { name: 'host', reason: `needs root: ${root.why}` };
-  return isRoot
-    ? { name: 'host', reason: 'you are root; a private mount namespace is enough' }
-    : { name: 'userns', reason: 'nothing in it needs root: a user namespace is enough' };
+  if (first === undefined) {
+    return isRoot
+      ? { name: 'host', reason: 'you are root; a private mount namespace is enough' }
+      : { name: 'userns', reason: 'nothing in it needs root: a user namespace is enough' };
+  }
+  if (isRoot && lacking === undefined) return { name: 'host', reason: `needs root, and you are: ${first.why}` };
+  const why =
+    isRoot && lacking !== undefined ? `this kernel has no ${nameOf(lacking)}: ${lacking.why}` : `needs root: ${first.why}`;
+  const machine = fittingMachine(needs, undefined, kernels);
+  if (machine !== undefined) return { name: 'vm', machine: machine.name, reason: `${why}; ${machine.title} has it without root` };
+  return lacking === undefined ? { name: 'host', reason: why } : { name: 'vm', reason: why };
+}
+
+const NO_KERNELS: Kernels = { host: { has: () => false }, machines: [] };
+const KERNEL_NEEDS: ReadonlySet<string> = new Set<KernelNeed['need']>(['loop', 'kernel', 'filesystem']);
+
+function nameOf(need: KernelNeed): string {
+  if (need.need === 'loop') return 'loop devices';
+  return need.need === 'filesystem' ? `driver for ${need.name}` : need.name;
+}
+
+function fittingMachine(needs: readonly KernelNeed[], wanted: 'uml' | 'qemu' | undefined, { machines }: Kernels) {
+  return machines.find(({ name, kernel }) => (wanted ?? name) === name && needs.every((need) => kernel.has(need)));
+}
+
+function forcedWorker(
+  name: WorkerName,
+  { machine: wanted }: ForcedWorker,
+  root: Requirement | undefined,
+  needs: readonly KernelNeed[],
+  kernels: Kernels,
+): Place {
+  const [first] = needs;
+  if (name === 'userns' && (root ?? first) !== undefined) {
+    const detail = 'Loop devices and mounts of block devices need root, or a virtual machine.';
+    refuse('userns', (root ?? first)?.why ?? '', detail, 'Leave out `--worker`, or use `--worker vm`.');
+  }
+  if (name === 'vm' && root !== undefined)
+    refuse('vm', root.why, 'A virtual machine sees files only.', 'Leave out `--worker` and run `dib apply` as root.');
+  if (name === 'host') {
+    const lacking = needs.find((need) => !kernels.host.has(need));
+    if (lacking !== undefined) {
+      const detail = `The kernel of this machine has no ${nameOf(lacking)}.`;
+      refuse('host', lacking.why, detail, 'Leave out `--worker`, or use `--worker vm`.');
+    }
+  }
+  if (name !== 'vm') return { name, reason: 'as requested' };
+  const machine = fittingMachine(needs, wanted, kernels);
+  return { name, ...(machine !== undefined && { machine: machine.name }), reason: 'as requested' };
+}
+
+function refuse(worker: WorkerName, why: string, detail: string, help: string): never {
+  fail(
+    { code: 'DIB_PLAN_WORKER', summary: `The worker ${quoted(worker)} cannot do this: ${why}`, detail, help },
+    ExitCode.Unavailable,
+  );
 }

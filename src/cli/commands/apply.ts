@@ -62,7 +62,9 @@ async function applyCommand(file: string, options: Options): Promise<ExitCode> {
 }
 
 function refusePlanningOptions(options: Options): void {
-  const given = (['worker', 'realisation', 'replace', 'target', 'upgrade'] as const).find((name) => options[name] !== undefined);
+  const given = (['worker', 'machine', 'realisation', 'replace', 'target', 'upgrade'] as const).find(
+    (name) => options[name] !== undefined,
+  );
   if (given === undefined) return;
   fail(
     {
@@ -95,6 +97,7 @@ async function planNow(
     options: planOptions(options),
     dibVersion: dibVersion(),
     isRoot: isRoot(),
+    kernels: async () => (await import('../../workers/kernels.ts')).readKernels(),
   };
   const made = await makePlan(request);
   const all = [...warnings, ...made.warnings];

@@ -46,6 +46,7 @@ async function planCommand(file: string, options: Options): Promise<ExitCode> {
     options: planOptions(options),
     dibVersion: dibVersion(),
     isRoot: isRoot(),
+    kernels: async () => (await import('../../workers/kernels.ts')).readKernels(),
   };
   const made = await makePlan(request);
   if (options.json !== true) await printDiagnostics([...warnings, ...made.warnings], options);

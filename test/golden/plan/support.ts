@@ -4,6 +4,7 @@ import { readImage } from '../../../src/cli/session.ts';
 import type { Kind, RecordedResource } from '../../../src/kinds/kind.ts';
 import { kindRegistry } from '../../../src/kinds/registry.ts';
 import { expand } from '../../../src/plan/expand.ts';
+import type { KernelNeed } from '../../../src/plan/kernels.ts';
 import { makePlan, type Past, type PlanOptions } from '../../../src/plan/make-plan.ts';
 import type { Facts, Plan } from '../../../src/plan/plan.ts';
 import type { ReadImage } from '../../../src/plan/prepare.ts';
@@ -32,6 +33,12 @@ export async function readGolden(name: string): Promise<ReadImage> {
 }
 
 /** The plan of an image on a host where all that the past knows is still there. */
+/** A machine with loop devices and file systems, without device-mapper and arrays, and with user-mode Linux. */
+const KERNELS = {
+  host: { has: (need: KernelNeed) => need.need !== 'kernel' },
+  machines: [{ name: 'uml' as const, title: 'user-mode Linux', kernel: { has: () => true } }],
+};
+
 export async function planOf(read: ReadImage, { directory, past = NO_PAST, options, isRoot = true }: Setting): Promise<Plan> {
   const made = await makePlan({
     read,
@@ -47,6 +54,7 @@ export async function planOf(read: ReadImage, { directory, past = NO_PAST, optio
     options: { replace: [], target: [], upgrade: false, ...options },
     dibVersion: '0.0.0',
     isRoot,
+    kernels: async () => KERNELS,
   });
   return made.plan;
 }

@@ -1,0 +1,151 @@
+import type { LogicalVolume, Luks, PhysicalVolume, Raid, VolumeGroup } from '../blockdev/devices.ts';
+import { raidGeometry } from '../blockdev/raid-layout.ts';
+import { formatBytes } from '../blockdev/sizes.ts';
+import { type DeviceGraph, resource } from './device-graph.ts';
+import type { EncryptInputs, Later, LuksInputs, LvsInputs, PvsInputs, RaidInputs, VgsInputs } from './disk-inputs.ts';
+import { type Resource, UNKNOWN } from './kind.ts';
+
+/** Fingerprints of the keys of LUKS containers, by name. */
+export type KeyFingerprints = Readonly<Record<string, string>>;
+
+/** Arrays, containers and volumes: what stands between the partitions and the file systems. */
+export function stackResources(graph: DeviceGraph, fingerprints: KeyFingerprints): Resource[] {
+  const { raids, luks, pvs, vgs, lvs } = graph.devices;
+  return [
+    ...raids.map((raid) => raidResource(raid, graph)),
+    ...luks.map((container) => luksResource(container, graph, fingerprints)),
+    ...pvs.map((pv) => pvsResource(pv, graph)),
+    ...vgs.map((group) => vgsResource(group, graph)),
+    ...lvs.map((volume) => lvsResource(volume, graph)),
+  ];
+}
+
+/** Encrypts what was written into each container, once `writers` of it are done: resources with the container that they write into. */
+export function encryptResources(graph: DeviceGraph, writers: ReadonlyMap<string, readonly string[]>): Resource[] {
+  return graph.devices.luks
+    .filter(({ name }) => graph.realisation(name) === 'offline')
+    .map((container) => {
+      const inputs: EncryptInputs = { luks: graph.address(container.name), device: graph.address(container.base) };
+      const dependsOn = [inputs.luks, inputs.device, ...(writers.get(container.name) ?? [])];
+      const about = `content of ${inputs.luks}, encrypted into ${inputs.device}`;
+      return resource('encrypt', container.name, inputs, dependsOn, about, graph.source(container.pointer));
+    });
+}
+
+function sized(size: Later): string {
+  return size === UNKNOWN ? `size ${UNKNOWN}` : formatBytes(size);
+}
+
+function raidResource(raid: Raid, graph: DeviceGraph): Resource {
+  const sizes = raid.base.map((member) => graph.size(member));
+  const known = sizes.filter((size) => size !== UNKNOWN);
+  const geometry = known.length < sizes.length ? undefined : raidGeometry(raid, known);
+  const inputs: RaidInputs = {
+    name: raid.name,
+    members: raid.base.map((member) => graph.address(member)),
+    level: raid.level,
+    metadata: raid.metadata,
+    chunk: raid.chunk,
+    uuid: raid.uuid,
+    componentSize: geometry === undefined ? UNKNOWN : geometry.component,
+    dataOffset: geometry === undefined ? UNKNOWN : geometry.dataOffset,
+    size: geometry?.size ?? UNKNOWN,
+    sectorSize: graph.sectorSize(raid.name),
+    options: raid.options,
+  };
+  const about = `RAID ${raid.level} of ${sized(inputs.size)} over ${inputs.members.join(', ')}`;
+  return resource('raid', raid.name, inputs, inputs.members, about, graph.source(raid.pointer));
+}
+
+function luksResource(container: Luks, graph: DeviceGraph, fingerprints: KeyFingerprints): Resource {
+  const realisation = graph.realisation(container.name);
+  const { uuid, label, cipher, keySize, pbkdf, iterTime, pbkdfMemory } = container;
+  const inputs: LuksInputs = {
+    name: container.name,
+    device: graph.address(container.base),
+    uuid,
+    label,
+    key: { ...container.key },
+    keyFingerprint: fingerprints[container.name] ?? UNKNOWN,
+    cipher,
+    keySize,
+    pbkdf,
+    iterTime,
+    pbkdfMemory,
+    size: graph.size(container.name),
+    sectorSize: graph.sectorSize(container.name),
+    realisation,
+  };
+  const about = `LUKS2 container of ${sized(inputs.size)} on ${inputs.device}`;
+  return resource('luks', container.name, inputs, [inputs.device], about, graph.source(container.pointer));
+}
+
+function pvsResource(pv: PhysicalVolume, graph: DeviceGraph): Resource {
+  const inputs: PvsInputs = {
+    device: graph.address(pv.base),
+    id: pv.id,
+    options: pv.options,
+    realisation: graph.realisation(pv.base),
+  };
+  const about = `physical volume on ${inputs.device}`;
+  return resource('pvs', pv.name, inputs, [inputs.device], about, graph.source(pv.pointer));
+}
+
+/** LVM's metadata have a time: one that no build changes, 2000-01-01. */
+const METADATA_EPOCH = 946_684_800;
+
+function vgsResource(group: VolumeGroup, graph: DeviceGraph): Resource {
+  const members = group.base.flatMap((name) => graph.devices.pvs.find((pv) => pv.name === name) ?? []);
+  const realisation = members[0] === undefined ? 'offline' : graph.realisation(members[0].base);
+  const pvs = members.map(({ name, base, id }) => ({ address: `pvs.${name}`, device: graph.address(base), id }));
+  const inputs: VgsInputs = {
+    name: group.name,
+    id: group.id,
+    extentSize: group.extentSize,
+    pvs,
+    ...(realisation === 'offline' && { placed: placedGroup(group, graph) }),
+    epoch: METADATA_EPOCH,
+    options: group.options,
+    realisation,
+  };
+  const dependsOn = pvs.flatMap(({ address, device }) => [address, device]);
+  const about = `volume group over ${pvs.map(({ device }) => device).join(', ')}`;
+  return resource('vgs', group.name, inputs, dependsOn, about, graph.source(group.pointer));
+}
+
+function placedGroup(group: VolumeGroup, graph: DeviceGraph): VgsInputs['placed'] {
+  const placed = graph.group(group.name);
+  if (placed === undefined) return UNKNOWN;
+  const volumeOf = (name: string) => graph.devices.lvs.find((volume) => volume.name === name);
+  return {
+    pvs: placed.pvs.map((pv) => ({ ...pv })),
+    lvs: placed.lvs.map((lv) => ({ ...lv, id: volumeOf(lv.name)?.id ?? '', volume: volumeOf(lv.name)?.volume ?? lv.name })),
+  };
+}
+
+function lvsResource(volume: LogicalVolume, graph: DeviceGraph): Resource {
+  const placed = graph.group(volume.base)?.lvs.find(({ name }) => name === volume.name);
+  const group = `vgs.${volume.base}`;
+  const pool = volume.pool === undefined ? undefined : `lvs.${volume.pool}`;
+  const place = graph.place(volume.name);
+  const inputs: LvsInputs = {
+    group,
+    volume: volume.volume,
+    id: volume.id,
+    type: volume.type,
+    extents: placed?.extents ?? UNKNOWN,
+    size: placed?.size ?? UNKNOWN,
+    sectorSize: graph.sectorSize(volume.name),
+    ...(pool !== undefined && { pool }),
+    ...(placed?.metadata !== undefined && { metadata: placed.metadata }),
+    ...(place !== undefined && { place }),
+    options: volume.options,
+    realisation: graph.realisation(volume.name),
+  };
+  const containers = Array.isArray(place) ? place.map(({ container }) => container as string) : [];
+  const dependsOn = [group, ...(pool === undefined ? [] : [pool]), ...containers];
+  const about = `${WORDS[volume.type]} of ${sized(inputs.size)} in ${pool ?? group}`;
+  return resource('lvs', volume.name, inputs, dependsOn, about, graph.source(volume.pointer));
+}
+
+const WORDS = { linear: 'logical volume', thin: 'thin volume', 'thin-pool': 'thin pool' } as const;
