@@ -1,7 +1,8 @@
 import { quoted } from '../diagnostics/printable.ts';
+import { listOf, suggestion } from '../diagnostics/suggest.ts';
 import type { Json } from '../util/json.ts';
-import { describe, type Item, isList } from './flatten.ts';
 import { type Issues, member } from './issues.ts';
+import { describe, type Item, isList, title } from './item.ts';
 import { parseSize, type SizeProblem } from './sizes.ts';
 
 /** What the environment says about block devices, as diskimage-builder's variables and flags do. */
@@ -29,11 +30,6 @@ export interface ParseContext {
 
 export function pointerOf(item: Item, key: string): string {
   return member(item.pointer, key);
-}
-
-/** Name of a node in messages: ``the mkfs `root` ``. */
-export function title(item: Item): string {
-  return item.named ? `the ${item.kind} ${quoted(item.name)}` : `this ${item.kind}`;
 }
 
 export function missingKey(context: ParseContext, item: Item, key: string, help: string): undefined {
@@ -166,4 +162,38 @@ export function readUuid(context: ParseContext, item: Item, form: 'uuid' | 'volu
     help,
   });
   return undefined;
+}
+
+/** One of a few values, which YAML may have read as numbers; undefined after a diagnostic, and where it is absent. */
+export function readChoice<T extends string>(
+  context: ParseContext,
+  item: Item,
+  key: string,
+  choices: readonly T[],
+  code: string,
+): T | undefined {
+  const value = item.values[key];
+  if (value === undefined) return undefined;
+  const text = typeof value === 'number' ? String(value) : value;
+  const found = choices.find((choice) => choice === text);
+  if (found !== undefined) return found;
+  const help = `write one of ${listOf(choices, 'or')}`;
+  if (typeof text !== 'string') return wrongType(context, item, key, `one of ${listOf(choices, 'or')}`, help);
+  context.issues.error(code, pointerOf(item, key), {
+    summary: `\`${key}\` of ${title(item)} cannot be ${quoted(text)}`,
+    help: suggestion(text, choices, 'It is one of') ?? help,
+  });
+  return undefined;
+}
+
+/** Arguments for a tool: a list of strings, or one string split at white space. */
+export function readOptions(context: ParseContext, item: Item, key = 'options'): readonly string[] {
+  const words = readWords(context, item, key, /\s+/, `write \`${key}: [--first, --second]\``) ?? [];
+  const wrong = words.find((word) => /[\x00-\x1f\x7f]/.test(word));
+  if (wrong === undefined) return words;
+  context.issues.error('DIB_BLOCKDEV_OPTIONS', pointerOf(item, key), {
+    summary: `\`${key}\` of ${title(item)}: ${quoted(wrong)} has control characters in it`,
+    help: 'write plain arguments',
+  });
+  return [];
 }

@@ -11,6 +11,11 @@ export function deterministicUuid(imageName: string, address: string): string {
   return v5(`${imageName}/${address}`, NAMESPACE);
 }
 
+/** Identifier of a physical volume, volume group or logical volume: 32 characters of [0-9A-Za-z], which LVM shows with dashes in it. */
+export function lvmId(imageName: string, address: string): string {
+  return deterministicUuid(imageName, address).replaceAll('-', '');
+}
+
 /** Identifier of a FAT file system: 32 bits as blkid shows them, such as `1A2B-3C4D`. */
 export function volumeId(imageName: string, address: string): string {
   const digits = deterministicUuid(imageName, address).slice(0, 8).toUpperCase();

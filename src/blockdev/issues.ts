@@ -13,6 +13,8 @@ export interface IssueText {
   /** Whether the key or the value is to be marked; default the value. */
   readonly part?: 'key' | 'value' | undefined;
   readonly address?: string | undefined;
+  /** The place holds a secret. */
+  readonly sensitive?: boolean | undefined;
 }
 
 /** Collects what is wrong with block devices; pointers are relative to the list of block devices. */
@@ -55,6 +57,7 @@ export class Issues {
       ...(range === undefined ? {} : { range }),
       ...(related.length === 0 ? {} : { related }),
       ...(text.address === undefined ? {} : { address: text.address }),
+      ...(text.sensitive ? { sensitive: true } : {}),
     });
   }
 

@@ -1,6 +1,6 @@
 import { quoted } from '../diagnostics/printable.ts';
 import { suggestion } from '../diagnostics/suggest.ts';
-import type { DiskSize, LocalLoop, Partition, Partitioning, PartitionSize, TableLabel } from './devices.ts';
+import type { DiskSize, ExistingDisk, LocalLoop, Partition, Partitioning, PartitionSize, TableLabel } from './devices.ts';
 import {
   missingKey,
   type ParseContext,
@@ -11,12 +11,11 @@ import {
   readUuid,
   readWords,
   sizeProblem,
-  title,
   wrongType,
 } from './fields.ts';
-import { describe, type Item, isList } from './flatten.ts';
 import { deterministicUuid, diskSignature, mbrPartitionUuid } from './identifiers.ts';
 import { member } from './issues.ts';
+import { describe, type Item, isList, title } from './item.ts';
 import { GPT_TYPE_CODES } from './partition-types.ts';
 import { exactSize, MIB, parseRelativeSize, parseSize, roundUp } from './sizes.ts';
 import { checkEntries } from './table-entries.ts';
@@ -45,6 +44,48 @@ export function readDisk(context: ParseContext, item: Item): LocalLoop {
     ...(sizeText === undefined ? {} : { sizeText }),
     blockSize,
   };
+}
+
+/** A disk that is there already. Nothing of it is looked at here. */
+export function readExistingDisk(context: ParseContext, item: Item): ExistingDisk {
+  const wipe = item.values['wipe'];
+  if (wipe !== undefined && typeof wipe !== 'boolean')
+    wrongType(context, item, 'wipe', '`true` or `false`', 'write `wipe: true` if what is on the disk may be overwritten');
+  return {
+    plugin: 'disk',
+    name: item.name,
+    pointer: item.pointer,
+    path: readDevicePath(context, item),
+    wipe: wipe === true,
+    size: 'device',
+    blockSize: 512,
+  };
+}
+
+function readDevicePath(context: ParseContext, item: Item): string {
+  const help = 'write the path of the device: `path: /dev/disk/by-id/...`';
+  if (item.values['path'] === undefined) return missingKey(context, item, 'path', help) ?? '';
+  const text = readString(context, item, 'path', help);
+  if (text === undefined) return '';
+  const segments = text.split('/');
+  const fault = !text.startsWith('/dev/')
+    ? 'is not a path below /dev'
+    : segments.includes('..') || segments.includes('.')
+      ? 'has `.` or `..` in it'
+      : segments.slice(1).includes('')
+        ? 'has an empty part'
+        : /[\x00-\x1f\x7f]/.test(text)
+          ? 'has control characters in it'
+          : undefined;
+  if (fault !== undefined) {
+    context.issues.error('DIB_BLOCKDEV_DISK_PATH', pointerOf(item, 'path'), {
+      summary: `\`path\` of ${title(item)}: ${quoted(text)} ${fault}`,
+      help: text.startsWith('/dev/')
+        ? 'write the plain path of the device'
+        : `${help}; for a disk image in a file, use \`local_loop\``,
+    });
+  }
+  return text;
 }
 
 function readDiskSize(context: ParseContext, item: Item, text: string | undefined): DiskSize {
@@ -201,7 +242,7 @@ function readPartition(
       help: 'shorten it',
     });
   }
-  const { base, table } = { base: item.values['base'], table: item.table };
+  const { base, table } = { base: item.values['base'], table: item.owner };
   if (typeof base === 'string' && table?.base !== undefined && base !== table.base) {
     context.issues.error('DIB_BLOCKDEV_BASE_KIND', pointerOf(item, 'base'), {
       summary: `\`base\` of ${title(item)} is ${quoted(base)}, but its table is on ${quoted(table.base)}`,

@@ -1,17 +1,18 @@
 import { quoted } from '../diagnostics/printable.ts';
 import { listOf, suggestion } from '../diagnostics/suggest.ts';
-import type { FilesystemType, Fstab, Mkfs, Mount } from './devices.ts';
-import { missingKey, type ParseContext, pointerOf, readInteger, readString, readUuid, readWords, title } from './fields.ts';
+import type { FilesystemType, Fstab, Mkfs, Mount, Subvolume } from './devices.ts';
+import { missingKey, type ParseContext, pointerOf, readInteger, readString, readUuid, readWords, wrongType } from './fields.ts';
 import { FILESYSTEM_ALIASES, FILESYSTEM_TYPES, FILESYSTEMS } from './filesystems.ts';
-import type { Item } from './flatten.ts';
 import { deterministicUuid, volumeId } from './identifiers.ts';
+import { type Item, isList, title } from './item.ts';
 
 /** Directories where the running system mounts file systems of its own. */
 const VIRTUAL = ['/proc', '/sys', '/dev', '/run'];
 
-/** `root`: mounted at `/`, so the environment's defaults apply. */
+/** A file system, written as `mkfs` or `btrfs`. `root`: mounted at `/`, so the environment's defaults apply. */
 export function readMkfs(context: ParseContext, item: Item, root: boolean): Mkfs {
-  const type = readType(context, item, root);
+  if (item.kind === 'btrfs') checkSubvolumes(context, item);
+  const type = item.kind === 'btrfs' ? 'btrfs' : readType(context, item, root);
   const address = `mkfs.${item.name}`;
   const written = item.values['uuid'] === undefined ? undefined : readUuid(context, item, type === 'vfat' ? 'volume id' : 'uuid');
   const opts = readWords(context, item, 'opts', /\s+/, 'write `opts: -m 1` or `opts: [-m, "1"]`');
@@ -25,6 +26,42 @@ export function readMkfs(context: ParseContext, item: Item, root: boolean): Mkfs
     uuid: written ?? (type === 'vfat' ? volumeId(context.imageName, address) : deterministicUuid(context.imageName, address)),
     opts: opts ?? (root ? (context.defaults.mkfsOpts ?? []) : []),
   };
+}
+
+function checkSubvolumes(context: ParseContext, item: Item): void {
+  const { subvolumes } = item.values;
+  if (subvolumes === undefined || isList(subvolumes)) return;
+  wrongType(
+    context,
+    item,
+    'subvolumes',
+    'a list',
+    "write `subvolumes: [{name: home, path: '@home', mount: {mount_point: /home}}]`",
+  );
+}
+
+export function readSubvolume(context: ParseContext, item: Item): Subvolume {
+  const help = "write `path: '@home'`, or leave it out: it is the name then";
+  const path = readString(context, item, 'path', help) ?? item.name;
+  const fault =
+    item.values['path'] === undefined
+      ? undefined
+      : path.startsWith('/')
+        ? 'begins with a slash'
+        : path.split('/').some((part) => part === '' || part === '.' || part === '..')
+          ? 'has an empty part, `.` or `..` in it'
+          : /[\x00-\x1f\x7f,]/.test(path)
+            ? 'has commas or control characters in it'
+            : path.split('/').some((part) => Buffer.byteLength(part) > 255)
+              ? 'is too long'
+              : undefined;
+  if (fault !== undefined) {
+    context.issues.error('DIB_BLOCKDEV_SUBVOLUME_PATH', pointerOf(item, 'path'), {
+      summary: `\`path\` of ${title(item)}: ${quoted(path)} ${fault}`,
+      help,
+    });
+  }
+  return { plugin: 'subvolume', name: item.name, pointer: item.pointer, base: item.base ?? '', path };
 }
 
 function readType(context: ParseContext, item: Item, root: boolean): FilesystemType | undefined {

@@ -1,6 +1,6 @@
 import type { Partition, TableLabel } from './devices.ts';
-import { type ParseContext, pointerOf, title } from './fields.ts';
-import type { Item } from './flatten.ts';
+import { type ParseContext, pointerOf } from './fields.ts';
+import { type Item, title } from './item.ts';
 import { formatBytes, MIB } from './sizes.ts';
 
 /** Partitions that a GUID partition table of the usual size holds. */

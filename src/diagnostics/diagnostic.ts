@@ -31,6 +31,8 @@ export interface Diagnostic {
   /** Address of the resource concerned. */
   readonly address?: string | undefined;
   readonly related?: readonly RelatedLocation[] | undefined;
+  /** What stands at `range` is a secret: no report shows it, not even beside another diagnostic. */
+  readonly sensitive?: boolean | undefined;
 }
 
 export interface RelatedLocation {

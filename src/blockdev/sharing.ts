@@ -1,0 +1,147 @@
+import { quoted } from '../diagnostics/printable.ts';
+import { GRAMMAR, standsOn } from './grammar.ts';
+import type { Issues } from './issues.ts';
+import { type Item, title } from './item.ts';
+
+/**
+ * A device holds one thing: a partition table, a file system, a container, a membership. A physical volume is in one group; a file system or a subvolume is
+ * mounted once, and has one line in fstab. Only groups hold several volumes, and btrfs several subvolumes.
+ */
+export function checkShared(
+  items: readonly Item[],
+  byName: ReadonlyMap<string, Item>,
+  inCycle: ReadonlySet<Item>,
+  issues: Issues,
+): void {
+  const users = new Map<Item, Item>();
+  for (const item of items) {
+    if (['partition', 'lvm', 'lvs', 'subvolume'].includes(item.kind) || inCycle.has(item)) continue;
+    const own = new Set<Item>();
+    for (const reference of item.bases) {
+      const base = byName.get(reference.name);
+      if (base === undefined || !GRAMMAR[item.kind].parents.includes(base.kind)) continue;
+      const part = reference.pointer === item.pointer ? 'key' : 'value';
+      if (own.has(base)) {
+        issues.error('DIB_BLOCKDEV_MEMBER_TWICE', reference.pointer, {
+          summary: `${title(base)} is twice in ${title(item)}`,
+          help: 'name it once',
+          part,
+        });
+        continue;
+      }
+      own.add(base);
+      // Of what joined by name, the stub is the user of the device.
+      if (item.kind === 'raid' && reference.by !== undefined) continue;
+      const other = users.get(base);
+      if (other === undefined) users.set(base, item);
+      // Listed by a RAID and a stub of the same RAID: told above.
+      else if (!isMemberOf(item, other) && !isMemberOf(other, item))
+        reportShared(item, other, base, reference.pointer, part, issues);
+    }
+  }
+}
+
+function isMemberOf(stub: Item, raid: Item): boolean {
+  return stub.kind === 'raid_member' && raid.kind === 'raid' && stub.values['raid'] === raid.name;
+}
+
+function reportShared(item: Item, other: Item, base: Item, pointer: string, part: 'key' | 'value', issues: Issues): void {
+  const group = base.kind === 'pvs' || base.kind === 'lvm_pv';
+  issues.error('DIB_BLOCKDEV_BASE_IN_USE', pointer, {
+    summary: group
+      ? `${title(base)} is in ${title(other)} and in ${title(item)}`
+      : `${title(item)} and ${title(other)} both stand on ${title(base)}`,
+    ...(group ? { detail: 'A physical volume belongs to one volume group.' } : {}),
+    help:
+      GRAMMAR[base.kind].parents.length === 0
+        ? 'use a second disk, or partitions of this one'
+        : 'remove one of them, or change its `base`',
+    part,
+    related: [{ message: `${title(other)} is here`, pointer: other.pointer, part: 'key' }],
+  });
+}
+
+/**
+ * Tells circles of bases by their nodes in order, always the shortest that is left. Returns the nodes in the circles; what is left of a tangle is told once
+ * those are mended.
+ */
+export function checkCycles(items: readonly Item[], byName: ReadonlyMap<string, Item>, issues: Issues): ReadonlySet<Item> {
+  const inCycle = new Set<Item>();
+  const left = new Set(items);
+  for (;;) {
+    peel(left, byName);
+    const cycle = shortestCycle(left, byName);
+    if (cycle === undefined) return inCycle;
+    for (const item of cycle) {
+      inCycle.add(item);
+      left.delete(item);
+    }
+    reportCycle(cycle, issues);
+  }
+}
+
+function basesIn(item: Item, left: ReadonlySet<Item>, byName: ReadonlyMap<string, Item>): readonly Item[] {
+  // The base of an lvm says nothing.
+  if (item.kind === 'lvm') return [];
+  return item.bases.flatMap(({ name }) => {
+    const base = byName.get(name);
+    return base !== undefined && left.has(base) ? [base] : [];
+  });
+}
+
+/** Takes away all that stands on nothing that is left, and all that nothing stands on: neither can be in a circle. */
+function peel(left: Set<Item>, byName: ReadonlyMap<string, Item>): void {
+  for (;;) {
+    const carrying = new Set([...left].flatMap((item) => basesIn(item, left, byName)));
+    const free = [...left].filter((item) => !carrying.has(item) || basesIn(item, left, byName).length === 0);
+    if (free.length === 0) return;
+    for (const item of free) left.delete(item);
+  }
+}
+
+function shortestCycle(left: ReadonlySet<Item>, byName: ReadonlyMap<string, Item>): readonly Item[] | undefined {
+  let shortest: readonly Item[] | undefined;
+  for (const start of left) {
+    const cycle = cycleFrom(start, left, byName);
+    if (cycle !== undefined && (shortest === undefined || cycle.length < shortest.length)) shortest = cycle;
+  }
+  return shortest;
+}
+
+/** The shortest way from a node back to itself, breadth first. */
+function cycleFrom(start: Item, left: ReadonlySet<Item>, byName: ReadonlyMap<string, Item>): readonly Item[] | undefined {
+  const cameFrom = new Map<Item, Item>();
+  const queue: Item[] = [start];
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+    for (const base of basesIn(next, left, byName)) {
+      if (base === start) {
+        const path: Item[] = [];
+        for (let item: Item | undefined = next; item !== undefined; item = cameFrom.get(item)) path.unshift(item);
+        return path;
+      }
+      if (cameFrom.has(base)) continue;
+      cameFrom.set(base, next);
+      queue.push(base);
+    }
+  }
+  return undefined;
+}
+
+function reportCycle(cycle: readonly Item[], issues: Issues): void {
+  const [first] = cycle;
+  if (first === undefined) return;
+  const names = [...cycle, first].map((item) => quoted(item.name)).join(' -> ');
+  const hop = (item: Item, index: number) => {
+    const next = cycle[(index + 1) % cycle.length] as Item;
+    return { next, pointer: item.bases.find(({ name }) => name === next.name)?.pointer ?? item.basePointer };
+  };
+  issues.error('DIB_BLOCKDEV_CYCLE', hop(first, 0).pointer, {
+    summary: cycle.length === 1 ? `${title(first)} stands on itself` : `bases go in a circle: ${names}`,
+    detail: 'Each of them would have to be made before the other.',
+    help: `change one \`base\`; a ${GRAMMAR[first.kind].noun} stands on ${standsOn(first.kind)}`,
+    related: cycle.slice(1).map((item, index) => {
+      const { next, pointer } = hop(item, index + 1);
+      return { message: `${title(item)} stands on ${quoted(next.name)}`, pointer };
+    }),
+  });
+}
