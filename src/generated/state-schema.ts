@@ -155,9 +155,17 @@ export interface Resource {
      * Boot during which it was attached.
      */
     boot_id: string;
+    /**
+     * Nothing can be written through it.
+     */
+    read_only?: boolean;
     marker?: Object;
     outputs: Object;
   };
+  /**
+   * What tells whether somebody touched it since the last complete run, such as the time of the last change of a disk file.
+   */
+  stamp?: {};
 }
 /**
  * Any JSON object.

@@ -34,7 +34,8 @@ interface ResourceRecord {
   key_document: KeyDocument;
   depends_on: readonly string[];
   marker?: JsonObject;
-  attachment?: { status: Attachment['status']; boot_id: string; marker?: JsonObject; outputs: Outputs };
+  attachment?: { status: Attachment['status']; boot_id: string; read_only?: boolean; marker?: JsonObject; outputs: Outputs };
+  stamp?: JsonObject;
 }
 
 /** The text of state.json: indented, resources by address, so that it can be read and compared. */
@@ -55,7 +56,7 @@ export function formatState(state: State): string {
 }
 
 function toRecord(resource: RecordedResource): ResourceRecord {
-  const { address, kind, name, status, inputs, outputs, key, attachment, marker } = resource;
+  const { address, kind, name, status, inputs, outputs, key, attachment, marker, stamp } = resource;
   return {
     address,
     kind,
@@ -73,10 +74,12 @@ function toRecord(resource: RecordedResource): ResourceRecord {
           attachment: {
             status: attachment.status,
             boot_id: attachment.bootId,
+            ...(attachment.readOnly === undefined ? {} : { read_only: attachment.readOnly }),
             ...(attachment.marker === undefined ? {} : { marker: attachment.marker }),
             outputs: attachment.outputs,
           },
         }),
+    ...(stamp === undefined ? {} : { stamp }),
   };
 }
 
@@ -86,12 +89,12 @@ function fromRecord(record: ResourceRecord): RecordedResource {
     ...rest,
     keyDocument: key_document,
     dependsOn: depends_on,
-    ...(attachment === undefined ? {} : { attachment: { ...withoutBoot(attachment), bootId: attachment.boot_id } }),
+    ...(attachment === undefined ? {} : { attachment: toAttachment(attachment) }),
   };
 }
 
-function withoutBoot<T extends { boot_id: string }>({ boot_id: _, ...rest }: T): Omit<T, 'boot_id'> {
-  return rest;
+function toAttachment({ boot_id, read_only, ...rest }: NonNullable<ResourceRecord['attachment']>): Attachment {
+  return { ...rest, bootId: boot_id, ...(read_only === undefined ? {} : { readOnly: read_only }) };
 }
 
 /**

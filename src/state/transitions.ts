@@ -1,6 +1,7 @@
-import type { Attachment, KeyDocument, Outputs, RecordedResource } from '../kinds/kind.ts';
+import type { Attachment, Found, KeyDocument, Outputs, RecordedResource } from '../kinds/kind.ts';
 import type { Facts } from '../plan/plan.ts';
-import type { JsonObject } from '../util/json.ts';
+import { jsonDigest } from '../util/hash.ts';
+import { canonicalJson, type JsonObject } from '../util/json.ts';
 import { findResource, type State } from './state.ts';
 
 /** What is written before a resource is made. */
@@ -53,8 +54,9 @@ export function removeResource(state: State, address: string): State {
 }
 
 /** Before attach. */
-export function recordAttaching(state: State, address: string, bootId: string): State {
-  return edit(state, address, (resource) => ({ ...resource, attachment: { status: 'attaching', bootId, outputs: {} } }));
+export function recordAttaching(state: State, address: string, bootId: string, readOnly = false): State {
+  const attachment = { status: 'attaching' as const, bootId, ...(readOnly ? { readOnly } : {}), outputs: {} };
+  return edit(state, address, (resource) => ({ ...resource, attachment }));
 }
 
 /** After attach. */
@@ -70,6 +72,36 @@ export function recordDetaching(state: State, address: string): State {
 /** After detach, or when the host was booted since. */
 export function recordDetached(state: State, address: string): State {
   return edit(state, address, ({ attachment: _, ...resource }) => resource);
+}
+
+/** After the last action of a run, for what it finished. */
+export function recordStamp(state: State, address: string, stamp: JsonObject): State {
+  return edit(state, address, (resource) => ({ ...resource, stamp }));
+}
+
+/** Before the first action that may write to it. */
+export function removeStamp(state: State, address: string): State {
+  return edit(state, address, ({ stamp: _, ...resource }) => resource);
+}
+
+/** What is there in place of what was recorded: the inputs are those that would have given it, so that the next plan compares with them. */
+export function recordFound(state: State, address: string, found: Found): State {
+  return edit(state, address, (resource) => {
+    const inputs = overlaid(resource.inputs, found.outputs ?? {});
+    const keyDocument = { ...resource.keyDocument, inputs };
+    const same = canonicalJson(inputs) === canonicalJson(resource.inputs);
+    return {
+      ...resource,
+      outputs: { ...resource.outputs, ...found.outputs },
+      ...(same ? {} : { inputs, keyDocument, key: jsonDigest(keyDocument) }),
+      ...(found.stamp === undefined ? {} : { stamp: found.stamp }),
+    };
+  });
+}
+
+/** The members of `base`, with the values that `over` has for them. */
+function overlaid(base: JsonObject, over: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(base).map(([name, value]) => [name, name in over ? over[name] : value]));
 }
 
 /** Facts that a resource gave; others stay. */
