@@ -1,5 +1,5 @@
 import type { AgentHello, AgentReply, AgentRequest } from './protocol.ts';
-import { PROTOCOL_VERSION, ReplyReader, requestText } from './protocol.ts';
+import { PROTOCOL_VERSION, ReplyReader, requestParts } from './protocol.ts';
 
 interface Deferred<T> {
   readonly promise: Promise<T>;
@@ -11,12 +11,15 @@ interface Deferred<T> {
 export class AgentChannel {
   readonly #reader = new ReplyReader((message) => {
     if (message.type === 'reply') this.#answer(message);
+    else if (message.type === 'next') this.#sendNext();
     else if (message.version === PROTOCOL_VERSION) this.#hello.resolve(message);
     else this.fail(new Error(`The agent speaks version ${message.version} of the protocol, not ${PROTOCOL_VERSION}`));
   });
   readonly #hello = deferred<AgentHello>();
   #write: (text: string) => void = () => {};
   #pending: { readonly id: number; readonly reply: Deferred<AgentReply> } | undefined;
+  /** What is still to be sent of the request. */
+  #parts: string[] = [];
   #failure: Error | undefined;
   #lastId = 0;
 
@@ -41,10 +44,10 @@ export class AgentChannel {
     if (this.#pending !== undefined) throw new Error('the agent runs one command at a time');
     this.#lastId += 1;
     const id = this.#lastId;
-    const text = requestText({ ...request, id });
+    this.#parts = requestParts({ ...request, id });
     const reply = deferred<AgentReply>();
     this.#pending = { id, reply };
-    this.#write(text);
+    this.#sendNext();
     return await reply.promise;
   }
 
@@ -64,6 +67,11 @@ export class AgentChannel {
     this.#hello.reject(error);
     this.#pending?.reply.reject(error);
     this.#pending = undefined;
+  }
+
+  #sendNext(): void {
+    const part = this.#parts.shift();
+    if (part !== undefined) this.#write(part);
   }
 
   #answer(reply: AgentReply): void {

@@ -8,7 +8,7 @@ export interface AgentRequest {
   /** The whole environment, below what the agent itself sets for LVM, mdadm and device-mapper. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string | undefined;
-  readonly input?: string | undefined;
+  readonly input?: string | Uint8Array | undefined;
 }
 
 /** The first thing that an agent says. */
@@ -32,15 +32,33 @@ export interface AgentReply {
 
 export type AgentMessage =
   | ({ readonly type: 'hello'; readonly version: number } & AgentHello)
+  | { readonly type: 'next' }
   | ({ readonly type: 'reply' } & AgentReply);
 
-/** The lines of a request. */
-export function requestText(request: AgentRequest): string {
-  const lines = [`run ${request.id}`, ...request.argv.map((word) => `arg ${escapeWord(word)}`)];
+/** Bytes of a request that may be under way: less than a terminal's buffer in the machine. */
+const PART_SIZE = 3000;
+
+/**
+ * A request in the pieces in which it is sent, each after the agent has asked for it. Throws RangeError when an argument holds a NUL byte.
+ */
+export function requestParts(request: AgentRequest): string[] {
+  const text = requestText(request);
+  const parts: string[] = [];
+  let start = 0;
+  for (; text.length - start > PART_SIZE; start += PART_SIZE) {
+    parts.push(`part ${PART_SIZE}\n${text.slice(start, start + PART_SIZE)}`);
+  }
+  const rest = text.slice(start);
+  return [...parts, `run ${request.id} ${rest.length}\n${rest}`];
+}
+
+/** The lines of a request, in ASCII. */
+function requestText(request: AgentRequest): string {
+  const lines = request.argv.map((word) => `arg ${escapeWord(word)}`);
   for (const [name, value] of Object.entries(request.env)) lines.push(`env ${escapeWord(`${name}=${value}`)}`);
   if (request.cwd !== undefined) lines.push(`cwd ${escapeWord(request.cwd)}`);
-  if (request.input !== undefined) lines.push('input', ...base64Lines(request.input), '.');
-  return `${lines.join('\n')}\ngo\n`;
+  if (request.input !== undefined) lines.push(`input ${Buffer.from(request.input).toString('base64')}`);
+  return `${lines.join('\n')}\n`;
 }
 
 /** The bytes of a text as bash's `printf %b` reads them; nothing in it is special to a terminal or to `read`. */
@@ -55,14 +73,6 @@ function isPlain(byte: number): boolean {
 
 function octal(byte: number): string {
   return `\\0${byte.toString(8).padStart(3, '0')}`;
-}
-
-function base64Lines(text: string): string[] {
-  return (
-    Buffer.from(text)
-      .toString('base64')
-      .match(/.{1,76}/g) ?? []
-  );
 }
 
 /** Puts the agent's lines together. Whatever else comes over the channel, such as the kernel's first words, is passed over. */
@@ -82,6 +92,7 @@ export class ReplyReader {
     }
     const [word, ...rest] = line.slice(1).split(' ');
     if (word === 'stdout' || word === 'stderr') this.#current = word;
+    else if (word === 'next') this.#onMessage({ type: 'next' });
     else if (word === 'hello') this.#hello(rest);
     else if (word === 'done') this.#reply(rest, { status: Number(rest[1]) });
     else if (word === 'not-started') this.#reply(rest, { notStarted: rest[1] as NotStarted });
