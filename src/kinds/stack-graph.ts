@@ -2,7 +2,7 @@ import type { LogicalVolume, Luks, PhysicalVolume, Raid, VolumeGroup } from '../
 import { raidGeometry } from '../blockdev/raid-layout.ts';
 import { formatBytes } from '../blockdev/sizes.ts';
 import { type DeviceGraph, resource } from './device-graph.ts';
-import type { EncryptInputs, Later, LuksInputs, LvsInputs, PvsInputs, RaidInputs, VgsInputs } from './disk-inputs.ts';
+import type { EncryptInputs, Later, LuksHeader, LuksInputs, LvsInputs, PvsInputs, RaidInputs, VgsInputs } from './disk-inputs.ts';
 import { type Resource, UNKNOWN } from './kind.ts';
 
 /** Fingerprints of the keys of LUKS containers, by name. */
@@ -25,7 +25,11 @@ export function encryptResources(graph: DeviceGraph, writers: ReadonlyMap<string
   return graph.devices.luks
     .filter(({ name }) => graph.realisation(name) === 'offline')
     .map((container) => {
-      const inputs: EncryptInputs = { luks: graph.address(container.name), device: graph.address(container.base) };
+      const inputs: EncryptInputs = {
+        luks: graph.address(container.name),
+        device: graph.address(container.base),
+        header: headerOf(container, graph),
+      };
       const dependsOn = [inputs.luks, inputs.device, ...(writers.get(container.name) ?? [])];
       const about = `content of ${inputs.luks}, encrypted into ${inputs.device}`;
       return resource('encrypt', container.name, inputs, dependsOn, about, graph.source(container.pointer));
@@ -51,6 +55,7 @@ function raidResource(raid: Raid, graph: DeviceGraph): Resource {
     dataOffset: geometry === undefined ? UNKNOWN : geometry.dataOffset,
     size: geometry?.size ?? UNKNOWN,
     sectorSize: graph.sectorSize(raid.name),
+    zeroed: graph.devices.disks.every(({ name, plugin }) => plugin === 'local_loop' || !graph.disksUnder(raid.name).has(name)),
     options: raid.options,
   };
   const about = `RAID ${raid.level} of ${sized(inputs.size)} over ${inputs.members.join(', ')}`;
@@ -58,26 +63,21 @@ function raidResource(raid: Raid, graph: DeviceGraph): Resource {
 }
 
 function luksResource(container: Luks, graph: DeviceGraph, fingerprints: KeyFingerprints): Resource {
-  const realisation = graph.realisation(container.name);
-  const { uuid, label, cipher, keySize, pbkdf, iterTime, pbkdfMemory } = container;
   const inputs: LuksInputs = {
+    ...headerOf(container, graph),
     name: container.name,
     device: graph.address(container.base),
-    uuid,
-    label,
     key: { ...container.key },
     keyFingerprint: fingerprints[container.name] ?? UNKNOWN,
-    cipher,
-    keySize,
-    pbkdf,
-    iterTime,
-    pbkdfMemory,
     size: graph.size(container.name),
-    sectorSize: graph.sectorSize(container.name),
-    realisation,
+    realisation: graph.realisation(container.name),
   };
   const about = `LUKS2 container of ${sized(inputs.size)} on ${inputs.device}`;
   return resource('luks', container.name, inputs, [inputs.device], about, graph.source(container.pointer));
+}
+
+function headerOf({ name, uuid, label, cipher, keySize, pbkdf, iterTime, pbkdfMemory }: Luks, graph: DeviceGraph): LuksHeader {
+  return { uuid, label, cipher, keySize, pbkdf, iterTime, pbkdfMemory, sectorSize: graph.sectorSize(name) };
 }
 
 function pvsResource(pv: PhysicalVolume, graph: DeviceGraph): Resource {
@@ -103,7 +103,7 @@ function vgsResource(group: VolumeGroup, graph: DeviceGraph): Resource {
     id: group.id,
     extentSize: group.extentSize,
     pvs,
-    ...(realisation === 'offline' && { placed: placedGroup(group, graph) }),
+    ...(realisation === 'offline' ? { placed: placedGroup(group, graph) } : { volumes: declaredVolumes(group, graph) }),
     epoch: METADATA_EPOCH,
     options: group.options,
     realisation,
@@ -111,6 +111,12 @@ function vgsResource(group: VolumeGroup, graph: DeviceGraph): Resource {
   const dependsOn = pvs.flatMap(({ address, device }) => [address, device]);
   const about = `volume group over ${pvs.map(({ device }) => device).join(', ')}`;
   return resource('vgs', group.name, inputs, dependsOn, about, graph.source(group.pointer));
+}
+
+function declaredVolumes(group: VolumeGroup, graph: DeviceGraph): NonNullable<VgsInputs['volumes']> {
+  return graph.devices.lvs
+    .filter(({ base }) => base === group.name)
+    .map(({ volume, type, size, pool, options }) => ({ volume, type, size, options, ...(pool !== undefined && { pool }) }));
 }
 
 function placedGroup(group: VolumeGroup, graph: DeviceGraph): VgsInputs['placed'] {
