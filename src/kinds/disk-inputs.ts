@@ -35,6 +35,29 @@ export interface LocalLoopOutputs extends JsonObject {
   readonly ino: number;
 }
 
+/** Inputs of `disk.NAME`: a disk of this machine that is there already. */
+export interface ExistingDiskInputs extends JsonObject {
+  readonly name: string;
+  /** As declared, such as /dev/disk/by-id/... */
+  readonly path: string;
+  /** Bytes. */
+  readonly size: Later;
+  readonly sectorSize: 512 | 4096;
+  /** Absent where it has none, or it was not seen. */
+  readonly serial?: string | undefined;
+  readonly wwid?: string | undefined;
+  readonly realisation: Realisation;
+}
+
+/** Outputs of `disk.NAME`: as of a disk file, and who it is. */
+export interface ExistingDiskOutputs extends LocalLoopOutputs {
+  /** What the path led to, such as /dev/sdb: another one after a boot, maybe. */
+  readonly node: string;
+  readonly model?: string | undefined;
+  readonly serial?: string | undefined;
+  readonly wwid?: string | undefined;
+}
+
 /** Inputs of `partitioning.NAME`. */
 export interface PartitioningInputs extends JsonObject {
   /** Address of the disk. */
@@ -102,19 +125,15 @@ export interface RaidInputs extends JsonObject {
   /** Bytes of the array. */
   readonly size: Later;
   readonly sectorSize: 512 | 4096;
+  /** All of its members lie in disk files: what nobody wrote reads as zeroes there, so that mirrors and parity are right from the start. */
+  readonly zeroed?: boolean | undefined;
   readonly options: readonly string[];
 }
 
-/** Inputs of `luks.NAME`. */
-export interface LuksInputs extends JsonObject {
-  readonly name: string;
-  /** Address of the device that holds it. */
-  readonly device: string;
+/** What stands in the header of a LUKS2 container. */
+export interface LuksHeader extends JsonObject {
   readonly uuid: string;
   readonly label: string;
-  readonly key: KeySource & JsonObject;
-  /** Of the key itself, so that another key makes another container; UNKNOWN where the key is not at hand. */
-  readonly keyFingerprint: string;
   readonly cipher: string;
   /** Bits. */
   readonly keySize: number;
@@ -123,9 +142,21 @@ export interface LuksInputs extends JsonObject {
   readonly iterTime: number;
   /** KiB. */
   readonly pbkdfMemory: number;
+  readonly sectorSize: 512 | 4096;
+}
+
+/** Inputs of `luks.NAME`. */
+export interface LuksInputs extends LuksHeader {
+  readonly name: string;
+  /** Address of the device that holds it. */
+  readonly device: string;
+  readonly key: KeySource & JsonObject;
+  /** Of the key itself, so that another key makes another container; UNKNOWN where the key is not at hand. */
+  readonly keyFingerprint: string;
   /** Bytes of its inside: the device's less the header. */
   readonly size: Later;
-  readonly sectorSize: 512 | 4096;
+  /** Offline: digest of all that stands in it, see luks-content.ts; UNKNOWN as long as an input of that is. */
+  readonly content?: string | undefined;
   readonly realisation: Realisation;
 }
 
@@ -135,6 +166,7 @@ export interface EncryptInputs extends JsonObject {
   readonly luks: string;
   /** Address of the device that holds it. */
   readonly device: string;
+  readonly header: LuksHeader;
 }
 
 /** Inputs of `pvs.NAME`. */
@@ -163,6 +195,8 @@ export interface VgsInputs extends JsonObject {
       }
     | typeof UNKNOWN
     | undefined;
+  /** Attached: its volumes as declared, so that a group is made anew when one is taken away or changed. */
+  readonly volumes?: readonly JsonObject[] | undefined;
   /** Seconds since 1970, for the metadata's time stamps. */
   readonly epoch: number;
   readonly options: readonly string[];

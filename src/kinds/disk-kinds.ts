@@ -1,16 +1,26 @@
 import { bootloader } from './bootloader.ts';
+import { encrypt } from './encrypt.ts';
 import { fstab } from './fstab.ts';
 import type { Kind } from './kind.ts';
 import { localLoop } from './local-loop.ts';
+import { luks } from './luks.ts';
+import { lvs } from './lvs.ts';
 import { mkfs } from './mkfs.ts';
 import { mount } from './mount.ts';
 import { output } from './output.ts';
 import { partition } from './partition.ts';
 import { partitioning } from './partitioning.ts';
+import { pvs } from './pvs.ts';
+import type { KeyAccess } from './secret-keys.ts';
 import { treeRoot } from './tree.ts';
 import type { TreeAccess } from './tree-view.ts';
+import { vgs } from './vgs.ts';
 
 /** All kinds between the merged tree and the finished files. */
-export function diskKinds(access: TreeAccess): readonly Kind[] {
-  return [localLoop, partitioning, partition, mkfs(access), mount, fstab, treeRoot(access), bootloader(access), output(access)];
+export function diskKinds(access: TreeAccess & KeyAccess): readonly Kind[] {
+  return [
+    ...[localLoop, partitioning, partition],
+    ...[luks(access), encrypt(access), pvs, vgs, lvs],
+    ...[mkfs(access), mount, fstab, treeRoot(access), bootloader(access), output(access)],
+  ];
 }

@@ -2,11 +2,13 @@ import type { TreeMounter } from '../rootfs/tree.ts';
 import { diskKinds } from './disk-kinds.ts';
 import type { Kind } from './kind.ts';
 import { type LayerRuntime, layerKind } from './layer.ts';
+import { NO_KEYS, type SecretKeys } from './secret-keys.ts';
 
-/** What kinds need besides their inputs to make things; planning and destroying do without. */
+/** What kinds need besides their inputs to make and attach things; planning and destroying do without. */
 export interface KindServices {
-  readonly trees: TreeMounter;
-  readonly layers: LayerRuntime;
+  readonly trees?: TreeMounter | undefined;
+  readonly layers?: LayerRuntime | undefined;
+  readonly secrets?: SecretKeys | undefined;
 }
 
 const NO_TREES: TreeMounter = {
@@ -16,6 +18,7 @@ const NO_TREES: TreeMounter = {
 
 /** Every kind of resource by name. */
 export function kindRegistry(services?: KindServices): ReadonlyMap<string, Kind> {
-  const kinds = [layerKind(services?.layers), ...diskKinds({ trees: services?.trees ?? NO_TREES })];
+  const { trees = NO_TREES, layers, secrets = NO_KEYS } = services ?? {};
+  const kinds = [layerKind(layers), ...diskKinds({ trees, secrets })];
   return new Map(kinds.map((kind) => [kind.kind, kind]));
 }

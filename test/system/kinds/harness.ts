@@ -20,6 +20,7 @@ import type {
   RecordedResource,
   Resource,
 } from '../../../src/kinds/kind.ts';
+import { NO_KEYS } from '../../../src/kinds/secret-keys.ts';
 import type { Json, JsonObject } from '../../../src/util/json.ts';
 
 export const EPOCH = 1_700_000_000;
@@ -79,7 +80,10 @@ export class MiniEngine {
       bootloader: image.bootloader ?? false,
     });
     this.#kinds = new Map(
-      diskKinds({ trees: { mountTree: async () => image.tree, close: async () => {} } }).map((kind) => [kind.kind, kind]),
+      diskKinds({ trees: { mountTree: async () => image.tree, close: async () => {} }, secrets: NO_KEYS }).map((kind) => [
+        kind.kind,
+        kind,
+      ]),
     );
   }
 
