@@ -85,13 +85,21 @@ class Notation {
     }
     if (!isObject(value)) {
       this.#issues.error(value === null ? 'DIB_BLOCKDEV_MISSING_VALUE' : 'DIB_BLOCKDEV_NOT_A_MAP', pointer, {
-        summary: value === null ? `\`${plugin}\` has no value` : `\`${plugin}\` must be a mapping, not ${describe(value)}`,
+        // What stands there for a container may be its passphrase.
+        summary:
+          value === null
+            ? `\`${plugin}\` has no value`
+            : `\`${plugin}\` must be a mapping${plugin === 'luks' ? '' : `, not ${describe(value)}`}`,
+        sensitive: plugin === 'luks' && value !== null,
         help: `give its settings below it: ${listOf(Object.keys(GRAMMAR[plugin].keys))}`,
         part,
       });
       return;
     }
-    if (parent !== undefined && GRAMMAR[plugin].written === 'top') this.#misplaced(plugin, pointer, parent);
+    if (parent !== undefined && GRAMMAR[plugin].written === 'top') {
+      this.#misplaced(plugin, pointer, parent);
+      return;
+    }
     const item = makeItem(plugin, value, pointer, parent?.name, this.#issues);
     this.#items.push(item);
     this.#lists(item);

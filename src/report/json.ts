@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Diagnostic, Position, Severity, SourceRange } from '../diagnostics/diagnostic.ts';
+import { withoutSecrets } from '../diagnostics/hidden-text.ts';
 import { sourceFiles } from '../diagnostics/source-files.ts';
 import type { SourceLookup, SourceText } from '../diagnostics/source-text.ts';
 
@@ -75,7 +76,7 @@ export function jsonReport(diagnostics: readonly Diagnostic[], options: JsonRepo
 
 /** The diagnostics alone, as other documents embed them. */
 export function jsonDiagnostics(diagnostics: readonly Diagnostic[], options: JsonReportOptions = {}): readonly JsonDiagnostic[] {
-  const sources = options.sources ?? sourceFiles();
+  const sources = withoutSecrets(options.sources ?? sourceFiles(), diagnostics);
   const directory = options.directory ?? process.cwd();
   return diagnostics.map((diagnostic) => jsonDiagnostic(diagnostic, sources, directory));
 }

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Diagnostic, SourceRange } from '../diagnostics/diagnostic.ts';
+import { withoutSecrets } from '../diagnostics/hidden-text.ts';
 import { printable } from '../diagnostics/printable.ts';
 import { sourceFiles } from '../diagnostics/source-files.ts';
 import type { SourceLookup, SourceText } from '../diagnostics/source-text.ts';
@@ -32,7 +33,7 @@ interface Resolved {
 export function renderDiagnostics(diagnostics: readonly Diagnostic[], options: DiagnosticRendering = {}): string {
   const resolved: Resolved = {
     colour: options.colour ?? colourFor({}),
-    sources: options.sources ?? sourceFiles(),
+    sources: withoutSecrets(options.sources ?? sourceFiles(), diagnostics),
     directory: options.directory ?? process.cwd(),
     width: Math.max(40, Math.min(options.width ?? WIDEST, WIDEST)),
   };
