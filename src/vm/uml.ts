@@ -9,9 +9,7 @@ import { endingText, notFoundError } from '../exec/errors.ts';
 import { DIE_WITH_PARENT, OWN_PIDS } from '../exec/namespaces.ts';
 import { createRunner } from '../exec/run.ts';
 import type { VmBackend, VmOptions, VmProcess } from './backend.ts';
-
-/** Where Debian's package user-mode-linux puts the modules of its kernel, in a directory named after its version. */
-export const UML_MODULES = '/usr/lib/uml/modules';
+import { UML_MODULES } from './uml-kernel.ts';
 
 /** Programs with the setuid bit that commands in the machine run; see `copyWithoutBits`. */
 const SETUID_PROGRAMS = ['mount', 'umount'];
@@ -25,6 +23,7 @@ const HOST_FILES = '/run/dib/host';
 /**
  * User-mode Linux: a kernel that is a process, needs no rights, and sees our files as its root (hostfs). Its only processor makes it slow at
  * bulk copies, and nothing else is as quick to start. https://docs.kernel.org/virt/uml/user_mode_linux_howto_v2.html
+ * Works as root, and as the root of a user namespace that may make mounts and pid namespaces.
  */
 export const umlBackend: VmBackend = { name: 'uml', title: 'user-mode Linux', bootLimit: 60, start };
 

@@ -47,10 +47,9 @@ async function hostKernel(): Promise<KernelView> {
 }
 
 async function umlKernel(): Promise<KernelView | undefined> {
-  if (findProgram('linux.uml') === undefined) return undefined;
-  const { UML_MODULES } = await import('../vm/uml.ts');
-  const [version] = (await readdir(UML_MODULES).catch(() => [])).sort().reverse();
-  return version === undefined ? undefined : viewOf(await modulesIn(join(UML_MODULES, version)));
+  const { findUml } = await import('../vm/uml-kernel.ts');
+  const found = await findUml();
+  return found.ok ? viewOf(await modulesIn(found.modules)) : undefined;
 }
 
 async function qemuKernel(): Promise<KernelView | undefined> {
