@@ -6,6 +6,7 @@ import { type Intent, recordCreated, recordIntent, recordTainted, removeResource
 import { kindOf, perform, type Surroundings } from './actions.ts';
 import { Attachments } from './attachments.ts';
 import type { Operation } from './events.ts';
+import { guarded } from './guarded.ts';
 import type { Runtime } from './job.ts';
 import { destroyResource } from './remove.ts';
 import { type Outcome, teardownOrder, walk } from './walk.ts';
@@ -177,7 +178,8 @@ class Apply {
       previous: kind.inPlace === true ? previous : undefined,
       renew: change.key !== undefined && RENEWED.has(change.action_reason),
     };
-    const make = () => perform(this.#env, action, (context) => kind.create(resource.inputs, context));
+    const make = () =>
+      perform(this.#env, action, (context) => guarded(this.#env, resource, context, () => kind.create(resource.inputs, context)));
     try {
       if (kind.needsDetached?.(resource.inputs) === true) await this.#attachments.without(resource.dependsOn);
       const attached = kind.needsAttached?.(resource.inputs) === true;

@@ -56,7 +56,8 @@ export async function acquireFileLock(path: string, options: FileLockOptions = {
   }
 }
 
-async function lockDescriptor(fd: number, shared: boolean): Promise<boolean> {
+/** flock(2) on an open file, without waiting. Gives whether it is locked now; closing the file unlocks it. */
+export async function lockDescriptor(fd: number, shared: boolean): Promise<boolean> {
   const argv = ['flock', shared ? '--shared' : '--exclusive', '--nonblock', '--conflict-exit-code', String(CONFLICT), '3'];
   const { execa } = await import('execa');
   const result = await execa('flock', argv.slice(1), {

@@ -32,7 +32,8 @@ export async function readContents(
   const wiped = await probeCommand(['wipefs', '--no-act', '--json', node]);
   const listed = await probeCommand(['partx', '--raw', '--bytes', '--noheadings', '--output', 'NR,START,SECTORS', node]);
   const failed = [wiped, listed].find((result) => result.notFound || result.timedOut);
-  if (failed !== undefined) return unknown(`${failed === wiped ? 'wipefs' : 'partx'} ${failed.notFound ? 'is missing' : 'hangs'}`);
+  if (failed !== undefined)
+    return unknown(`${failed === wiped ? 'wipefs' : 'partx'} ${failed.notFound ? 'is missing' : 'hangs'}`);
   if (wiped.exitCode !== 0) return unknown(`wipefs cannot read it (${wiped.stderr.trim()})`);
   const signatures = parseWipefs(wiped.stdout).map((found) => withTableId(found, edges.head, sectorSize));
   const places = parsePartx(listed.stdout);
@@ -56,23 +57,35 @@ async function readEdges(node: string, size: number): Promise<Head> {
   }
 }
 
-/** SHA-256 of some runs of bytes of a device; undefined where it cannot be read. */
-export async function digestOf(node: string, runs: readonly (readonly [offset: number, length: number])[]): Promise<string | undefined> {
+/** Types whose inside changes without a trace where the device begins: volumes, containers, arrays. */
+const OPAQUE: ReadonlySet<string> = new Set([
+  'LVM2_member',
+  'crypto_LUKS',
+  'linux_raid_member',
+  'several signatures',
+  'unreadable',
+]);
+
+/**
+ * SHA-256 of what changes when somebody uses the device: its first and last MiB and the first of each partition, with their superblocks. Undefined where
+ * that cannot be told: it cannot be read, or what it holds has its superblocks elsewhere.
+ */
+export async function digestOfUse(node: string, size: number, contents: DeviceContents): Promise<string | undefined> {
+  if (!contents.known) return undefined;
+  const found = [...contents.signatures, ...contents.partitions.flatMap(({ signature: each }) => each ?? [])];
+  if (found.some(({ type }) => OPAQUE.has(type))) return undefined;
+  const starts = [0, Math.max(0, size - MIB), ...contents.partitions.map(({ offset }) => offset)];
+  const handle = await open(node, 'r');
   try {
-    const handle = await open(node, 'r');
-    try {
-      const digests: string[] = [];
-      for (const [offset, length] of runs) {
-        const buffer = Buffer.alloc(length);
-        const { bytesRead } = await handle.read(buffer, 0, length, offset);
-        digests.push(sha256(buffer.subarray(0, bytesRead)));
-      }
-      return jsonDigest(digests);
-    } finally {
-      await handle.close();
+    const digests: string[] = [];
+    for (const start of starts) {
+      const buffer = Buffer.alloc(MIB);
+      const { bytesRead } = await handle.read(buffer, 0, Math.min(MIB, size - start), start);
+      digests.push(sha256(buffer.subarray(0, bytesRead)));
     }
-  } catch {
-    return undefined;
+    return jsonDigest(digests);
+  } finally {
+    await handle.close();
   }
 }
 
@@ -84,7 +97,11 @@ export function parseWipefs(text: string): FoundSignature[] {
   return found.filter((each, index) => found.findIndex((other) => jsonDigest(other) === jsonDigest(each)) === index);
 }
 
-function signature(type: string | null | undefined, id: string | null | undefined, label: string | null | undefined): FoundSignature {
+function signature(
+  type: string | null | undefined,
+  id: string | null | undefined,
+  label: string | null | undefined,
+): FoundSignature {
   return { type: type ?? 'unknown', ...(id && { id }), ...(label && { label }) };
 }
 

@@ -133,6 +133,11 @@ export interface Kind {
   attach?(recorded: RecordedResource, context: ActionContext): Promise<Outputs>;
   /** Undoes attach, also when attach was interrupted and only the marker of intend is known. */
   detach?(recorded: RecordedResource, context: ActionContext): Promise<void>;
+  /**
+   * Called before each creation of a resource that depends on this one, directly or not: throws when that must not be written to any more (an existing
+   * disk that somebody else uses). Gives what releases it afterwards.
+   */
+  guard?(recorded: RecordedResource, context: ActionContext): Promise<() => void>;
   /** Whether creating this resource needs its dependencies attached. */
   needsAttached?(inputs: JsonObject): boolean;
   /** Whether creating this resource needs its dependencies, direct or not, to be detached: it reads or writes the disk file itself. */
