@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DiskLayout } from '../../../src/blockdev/devices.ts';
-import { resolveLayout } from '../../../src/blockdev/layout.ts';
+import { resolveStack } from '../../../src/blockdev/layout.ts';
 import { parseBlockDevices } from '../../../src/blockdev/parse.ts';
 import type { OutputConfig } from '../../../src/config/image.ts';
 import { DibError } from '../../../src/diagnostics/errors.ts';
@@ -59,7 +59,8 @@ export class MiniEngine {
     };
     const devices = must(parseBlockDevices(image.blockDevice, { imageName: 'test', locate: () => undefined }));
     const sizes = new Map(devices.disks.map(({ name, size }) => [name, typeof size === 'object' ? size.bytes : 0]));
-    this.layouts = must(resolveLayout(devices, sizes));
+    const stack = must(resolveStack(devices, sizes));
+    this.layouts = stack.disks;
     const outputs = (image.outputs ?? []).map(
       (each): OutputConfig => ({
         format: 'raw',
@@ -72,7 +73,7 @@ export class MiniEngine {
     const realisation = Object.fromEntries(devices.disks.map(({ name }) => [name, image.realisation ?? 'offline']));
     this.resources = diskResources({
       devices,
-      layouts: this.layouts,
+      stack,
       realisation,
       outputs,
       tree: 'layer.finalise',

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { resolveLayout } from '../../../src/blockdev/layout.ts';
+import type { StackLayout } from '../../../src/blockdev/devices.ts';
+import { resolveStack } from '../../../src/blockdev/layout.ts';
 import { parseBlockDevices } from '../../../src/blockdev/parse.ts';
 import type { OutputConfig } from '../../../src/config/image.ts';
 import { type DiskGraphInput, diskResources } from '../../../src/kinds/disk-graph.ts';
-import { type Resource, UNKNOWN } from '../../../src/kinds/kind.ts';
-import { holdsUnknown } from '../../../src/plan/keys.ts';
+import { holdsUnknown, type Resource, UNKNOWN } from '../../../src/kinds/kind.ts';
 import type { Json } from '../../../src/util/json.ts';
 
 const LAYOUT: Json[] = [
@@ -37,12 +37,14 @@ const OUTPUTS: OutputConfig[] = [
   { format: 'tar', path: 'web.tar', compression: 'none', pointer: '/outputs/3' },
 ];
 
+const NO_STACK: StackLayout = { disks: [], devices: [], groups: [] };
+
 function graph(more: Partial<DiskGraphInput> = {}, raw = LAYOUT): Resource[] {
   const devices = parseBlockDevices(raw, { imageName: 'web', locate: () => undefined }).value;
   if (devices === undefined) throw new Error('layout not understood');
   const sizes = new Map(devices.disks.map(({ name, size }) => [name, typeof size === 'object' ? size.bytes : 0]));
-  const layouts = resolveLayout(devices, sizes).value ?? [];
-  const base = { devices, layouts, realisation: {}, outputs: OUTPUTS, tree: 'layer.finalise', epoch: 1, bootloader: true };
+  const stack = resolveStack(devices, sizes).value ?? NO_STACK;
+  const base = { devices, stack, realisation: {}, outputs: OUTPUTS, tree: 'layer.finalise', epoch: 1, bootloader: true };
   return diskResources({ ...base, ...more });
 }
 
@@ -96,11 +98,15 @@ describe('offline', () => {
         type: 'ext4',
         fill: { tree: 'layer.finalise', path: '/', hide: ['/boot/efi', '/srv/data'] },
       },
-      dependsOn: ['partition.root', 'layer.finalise'],
+      dependsOn: ['partition.root', 'local_loop.image0', 'layer.finalise'],
     });
-    expect(find(resources, 'mkfs.mkfs_swap')).toMatchObject({ dependsOn: ['partition.swap'] });
+    expect(find(resources, 'mkfs.mkfs_swap').dependsOn).toEqual(['partition.swap', 'local_loop.image0']);
     expect(find(resources, 'mkfs.mkfs_swap').inputs['fill']).toBeUndefined();
-    expect(find(resources, 'mkfs.data').inputs).toMatchObject({ device: 'local_loop.disk1', offset: 0, length: 256 * 1024 ** 2 });
+    expect(find(resources, 'mkfs.data').inputs).toMatchObject({
+      device: 'local_loop.disk1',
+      place: [{ container: 'local_loop.disk1', offset: 0, length: 256 * 1024 ** 2 }],
+      length: 256 * 1024 ** 2,
+    });
   });
 
   it('makes what holds nothing of the tree before the date of the mirror is known', () => {
@@ -138,27 +144,42 @@ describe('offline', () => {
 });
 
 it('is complete with unknown sizes, which are told as unknown', () => {
-  const unknown = graph({ layouts: [] });
+  const unknown = graph({ stack: NO_STACK });
   expect(unknown.map(({ address }) => address)).toEqual(graph().map(({ address }) => address));
   expect(find(unknown, 'local_loop.image0').inputs).toMatchObject({ size: UNKNOWN });
   expect(find(unknown, 'partitioning.partitioning_image0').inputs).toMatchObject({ layout: UNKNOWN });
-  expect(find(unknown, 'mkfs.mkfs_root').inputs).toMatchObject({ offset: UNKNOWN, length: UNKNOWN, opts: UNKNOWN });
+  expect(find(unknown, 'mkfs.mkfs_root').inputs).toMatchObject({ place: UNKNOWN, length: UNKNOWN, opts: UNKNOWN });
   expect(find(unknown, 'bootloader.image0').inputs).toMatchObject({ place: UNKNOWN });
   expect(holdsUnknown(find(unknown, 'output.tar').inputs)).toBe(false);
 });
 
-it('copies into attached file systems, except vfat and swap, and mounts for inspection only after that', () => {
-  const resources = graph({ realisation: { image0: 'attached' } });
-  expect(find(resources, 'tree.root')).toMatchObject({
-    inputs: { mounts: [{ device: 'partition.root', type: 'ext4', mountPoint: '/' }], hide: ['/boot/efi', '/srv/data'] },
-    dependsOn: ['layer.finalise', 'partition.root', 'mkfs.mkfs_root'],
+describe('attached', () => {
+  const withRoot = (type: string) =>
+    JSON.parse(
+      JSON.stringify(LAYOUT).replace('"type":"ext4","mount":{"mount_point":"/"', `"type":"${type}","mount":{"mount_point":"/"`),
+    );
+  const attached = (type: string) => graph({ realisation: { image0: 'attached' } }, withRoot(type));
+
+  it('copies into what cannot be filled as a file, and mounts for inspection only after that', () => {
+    const resources = attached('xfs');
+    expect(find(resources, 'tree.root')).toMatchObject({
+      inputs: { mounts: [{ device: 'partition.root', type: 'xfs', mountPoint: '/' }], hide: ['/boot/efi', '/srv/data'] },
+      dependsOn: ['layer.finalise', 'partition.root', 'mkfs.mkfs_root'],
+    });
+    expect(find(resources, 'mkfs.mkfs_root').inputs['fill']).toBeUndefined();
+    expect(find(resources, 'mkfs.mkfs_ESP').inputs['fill']).toBeDefined();
+    expect(find(resources, 'mount.mount_mkfs_root').dependsOn).toContain('tree.root');
+    expect(find(resources, 'output.qcow2').dependsOn).toContain('tree.root');
+    expect(find(resources, 'output.qcow2_disk1').dependsOn).not.toContain('tree.root');
+    expect(find(resources, 'bootloader.image0').dependsOn).toContain('tree.root');
   });
-  expect(find(resources, 'mkfs.mkfs_root').inputs['fill']).toBeUndefined();
-  expect(find(resources, 'mkfs.mkfs_ESP').inputs['fill']).toBeDefined();
-  expect(find(resources, 'mount.mount_mkfs_root').dependsOn).toContain('tree.root');
-  expect(find(resources, 'output.qcow2').dependsOn).toContain('tree.root');
-  expect(find(resources, 'output.qcow2_disk1').dependsOn).not.toContain('tree.root');
-  expect(find(resources, 'bootloader.image0').dependsOn).toContain('tree.root');
+
+  it('fills everything else before it is written to its device', () => {
+    const resources = attached('ext4');
+    expect(resources.map(({ address }) => address)).not.toContain('tree.root');
+    expect(find(resources, 'mkfs.mkfs_root').inputs).toMatchObject({ fill: { path: '/' }, realisation: 'attached' });
+    expect(find(resources, 'mkfs.mkfs_root').inputs['place']).toBeUndefined();
+  });
 });
 
 it('has no boot loader without the element, without a table, or without a BIOS boot partition', () => {

@@ -6,7 +6,7 @@ import type { DiskLayout, PlacedPartition } from '../../../src/blockdev/devices.
 import { DibError } from '../../../src/diagnostics/errors.ts';
 import { crc32c } from '../../../src/kinds/ext-inodes.ts';
 import { backs, deviceNumberText, losetupCommand, parseLoops } from '../../../src/kinds/loop.ts';
-import { withParents } from '../../../src/kinds/mkfs.ts';
+import { withParents } from '../../../src/kinds/mkfs-file.ts';
 import { measureTree } from '../../../src/kinds/no-space.ts';
 import { asideName } from '../../../src/kinds/output.ts';
 import { outputCommand } from '../../../src/kinds/output-commands.ts';

@@ -75,5 +75,5 @@ it('names the tools with their Debian packages', () => {
     (each) => each.need === 'tool' && `${each.name} (${each.package})`,
   );
   expect(tools).toEqual(['mkfs.vfat (dosfstools)', 'fallocate (util-linux)', 'mcopy (mtools)']);
-  expect(mkfsRequirements(inputs({ type: 'xfs', realisation: 'attached' })).map(({ need }) => need)).toEqual(['tool', 'root']);
+  expect(mkfsRequirements(inputs({ type: 'xfs', realisation: 'attached' })).map(({ need }) => need)).toEqual(['tool']);
 });
