@@ -1,8 +1,9 @@
-// From schemas/*.schema.json: TypeScript types (committed: src/generated/<name>-schema.ts) and compiled validators (not committed:
+// From the grammar of block devices (src/blockdev/grammar.ts): its definitions in schemas/image.schema.json and the tables of docs/block-devices.md (both
+// committed). Then from schemas/*.schema.json: TypeScript types (committed: src/generated/<name>-schema.ts) and compiled validators (not committed:
 // src/generated/validate-<name>.ts). Validators are compiled here, once, because compiling takes longer than all of `dib validate`.
 //
-//   node scripts/generate.mjs            write both
-//   node scripts/generate.mjs --check    compare the committed types, write nothing; exit 1 when they are out of date
+//   node scripts/generate.mjs            write all
+//   node scripts/generate.mjs --check    compare what is committed, write nothing; exit 1 when it is out of date
 
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -10,6 +11,7 @@ import { pathToFileURL } from 'node:url';
 import { Ajv } from 'ajv';
 import standaloneModule from 'ajv/dist/standalone/index.js';
 import { compile } from 'json-schema-to-typescript';
+import { formatJson, withBlockDevices, withGrammar } from './block-device-pages.mjs';
 
 const standaloneCode = standaloneModule.default ?? standaloneModule;
 const root = path.join(import.meta.dirname, '..');
@@ -94,6 +96,23 @@ export function validatorName(name) {
   return `validate${name.replaceAll(/(?:^|-)([a-z0-9])/gu, (_all, letter) => letter.toUpperCase())}`;
 }
 
+/** The grammar of block devices. Node.js 20 cannot import TypeScript, so it is bundled into one module first. */
+async function blockDeviceGrammar() {
+  const { build } = await import('rolldown');
+  const bundle = await build({ input: path.join(root, 'src/blockdev/grammar.ts'), write: false, logLevel: 'warn' });
+  return import(`data:text/javascript,${encodeURIComponent(bundle.output[0].code)}`);
+}
+
+/** Files that follow from the grammar, with the text that they should have. */
+async function grammarFiles() {
+  const grammar = await blockDeviceGrammar();
+  const page = path.join(root, 'docs/block-devices.md');
+  return [
+    [path.join(schemaDirectory, 'image.schema.json'), `${formatJson(withBlockDevices(await readSchema('image'), grammar))}\n`],
+    [page, withGrammar(await readFile(page, 'utf8'), grammar)],
+  ];
+}
+
 /** Written under a temporary name first: others may read it at this moment. Unchanged files stay untouched. */
 async function writeIfChanged(file, text) {
   const before = await readFile(file, 'utf8').catch(() => undefined);
@@ -104,18 +123,24 @@ async function writeIfChanged(file, text) {
   return true;
 }
 
+async function compare(file, text) {
+  if ((await readFile(file, 'utf8').catch(() => '')) === text) return;
+  process.stderr.write(`${path.relative(root, file)} is out of date: run \`npm run generate\`\n`);
+  process.exitCode = 1;
+}
+
 async function main(argv) {
   const check = argv.includes('--check');
   await mkdir(generatedDirectory, { recursive: true });
+  for (const [file, text] of await grammarFiles()) {
+    if (check) await compare(file, text);
+    else if (await writeIfChanged(file, text)) process.stdout.write(`wrote ${path.relative(root, file)}\n`);
+  }
   for (const name of await schemaNames()) {
     const typesFile = path.join(generatedDirectory, `${name}-schema.ts`);
     const types = await typesOf(name);
     if (check) {
-      const before = await readFile(typesFile, 'utf8').catch(() => '');
-      if (before !== types) {
-        process.stderr.write(`${path.relative(root, typesFile)} is out of date: run \`npm run generate\`\n`);
-        process.exitCode = 1;
-      }
+      await compare(typesFile, types);
       continue;
     }
     const validatorFile = path.join(generatedDirectory, `validate-${name}.ts`);

@@ -15,7 +15,7 @@ export const LOCAL_LOOP_KEYS: Keys = {
     form: either('size, or `auto`', { const: 'auto' }, { $ref: '#/definitions/size' }),
     default: 'computed from the content, with room to spare',
     meaning:
-      'Size of the disk; `auto` is the smallest that the content fits into. Both `auto` and a computed size need file systems straight on the disk or its partitions.',
+      'Size of the disk; `auto` is the smallest on which every file system holds its files, through whatever lies between.',
   },
   directory: { form: TEXT, meaning: 'Accepted from diskimage-builder, without effect: dib places the file itself.' },
   block_size: { form: choice(512, 4096), default: '512', meaning: 'Bytes per logical sector.' },
@@ -58,8 +58,7 @@ export const PARTITION_KEYS: Keys = {
   size: {
     form: shaped('size, share such as `100%`, or `auto`', '^([0-9.]* ?([A-Za-z0-9_]*|%)|auto)$', ['8MiB', '100%', 'auto']),
     required: true,
-    meaning:
-      'Size, a share of the space that is left, or `auto` for as small as the content of the file system straight on it allows.',
+    meaning: 'Size, a share of the space that is left, or `auto` for as small as the files of the image in it allow.',
   },
   type: {
     form: { text: 'text', schema: { type: ['string', 'integer'], examples: ['8300', 'EF00', 'EF02', '83'] } },

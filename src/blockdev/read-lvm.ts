@@ -227,8 +227,8 @@ function readVolumeSize(
   if (size === 'auto') {
     context.issues.error('DIB_BLOCKDEV_AUTO_WITHOUT_CONTENT', pointerOf(item, 'size'), {
       summary: `\`size\` of ${title(item)} cannot be \`auto\``,
-      detail: 'dib fits partitions and disks to the file system straight on them, not volumes.',
-      help: 'write `size: 10GiB`, or `extents: 100%FREE`',
+      detail: 'dib fits disks and partitions to their content; a volume then takes its share of the group.',
+      help: 'write `extents: 100%FREE`, and `size: auto` at the disk or partition',
     });
     return none;
   }

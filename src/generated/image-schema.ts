@@ -7,7 +7,23 @@ export type Size = string;
 /**
  * Older notation: a list of [plugin, values] pairs that belong to one level.
  */
-export type BlockDeviceLevel = ['local_loop' | 'partitioning' | 'mkfs' | 'mount' | 'fstab', {}][];
+export type BlockDeviceLevel = [
+  (
+    | 'local_loop'
+    | 'disk'
+    | 'partitioning'
+    | 'raid'
+    | 'raid_member'
+    | 'luks'
+    | 'lvm'
+    | 'lvm_pv'
+    | 'mkfs'
+    | 'btrfs'
+    | 'mount'
+    | 'fstab'
+  ),
+  {}
+][];
 
 /**
  * image.yaml: one operating-system image, as `dib` builds it.
@@ -106,33 +122,45 @@ export interface Distro {
  */
 export interface BlockDeviceItem {
   local_loop?: LocalLoop;
+  disk?: Disk;
   partitioning?: Partitioning;
+  raid?: Raid;
+  raid_member?: RaidMember;
+  luks?: Luks;
+  lvm?: Lvm;
+  lvm_pv?: LvmPv;
   mkfs?: Mkfs;
+  btrfs?: Btrfs;
   mount?: Mount;
   fstab?: Fstab;
 }
 /**
- * A disk: a file of the given size.
+ * A disk of the image: a file of the given size.
  */
 export interface LocalLoop {
   /**
-   * Name of the device; devices refer to each other by it.
+   * Name of the disk, such as `image0`; devices refer to each other by their names.
    */
-  name?: string;
+  name: string;
   /**
-   * Size of the disk; `auto` is the smallest that the content fits into. Default: computed from the content, with room to spare.
+   * Size of the disk; `auto` is the smallest on which every file system holds its files, through whatever lies between. Default: computed from the content, with room to spare.
    */
   size?: 'auto' | Size;
   /**
-   * Accepted from diskimage-builder; dib places the file itself.
+   * Accepted from diskimage-builder, without effect: dib places the file itself.
    */
   directory?: string;
   /**
-   * Bytes per logical sector.
+   * Bytes per logical sector. Default: 512.
    */
   block_size?: 512 | 4096;
   partitioning?: Partitioning;
+  raid_member?: RaidMember;
+  luks?: Luks;
+  lvm?: Lvm;
+  lvm_pv?: LvmPv;
   mkfs?: Mkfs;
+  btrfs?: Btrfs;
 }
 /**
  * A partition table.
@@ -143,7 +171,7 @@ export interface Partitioning {
    */
   name?: string;
   /**
-   * Name of the disk. In the tree notation: the disk it stands in.
+   * Name of the disk. Default: the disk that it is nested in.
    */
   base?: string;
   /**
@@ -151,51 +179,255 @@ export interface Partitioning {
    */
   label: 'mbr' | 'gpt';
   /**
-   * Where partitions may start: multiples of this.
+   * Partitions begin at multiples of this; only for mbr. Default: 1MiB.
    */
   align?: Size;
   /**
-   * gpt: GUID of the disk. mbr: the signature as eight hexadecimal digits. Default: derived from the image's name.
+   * gpt: GUID of the disk. mbr: signature, such as `0x1a2b3c4d`, in quotes. Default: derived from the image's name.
    */
   uuid?: string;
   /**
    * The partitions in the order in which they lie on the disk.
-   *
-   * @minItems 1
    */
-  partitions: [Partition, ...Partition[]];
+  partitions: Partition[];
+  lvm?: Lvm;
 }
 /**
  * A partition.
  */
 export interface Partition {
   /**
-   * Name of the partition; devices refer to each other by it.
+   * Name of the partition; on gpt, its name in the table too.
    */
   name: string;
   /**
-   * Name of the disk. Default: that of the table.
+   * Name of the disk. Default: the disk of the table.
    */
   base?: string;
   /**
-   * Size, such as `8MiB`, or a share of the space that is left, such as `100%`.
+   * Size, a share of the space that is left, or `auto` for as small as the files of the image in it allow.
    */
   size: string;
   /**
-   * Type, in quotes. gpt: sgdisk's four digits, such as `'8300'`, `'EF00'` or `'EF02'`, or a GUID. mbr: two hexadecimal digits, such as `'83'`.
+   * Type, in quotes. gpt: sgdisk's four digits, such as `'8300'`, `'EF00'` or `'EF02'`, or a GUID. mbr: two hexadecimal digits, such as `'83'`. Default: `8300` (gpt), `83` (mbr).
    */
-  type?: string;
+  type?: string | number;
   /**
-   * gpt: GUID of the partition. Default: derived from the image's name.
+   * GUID of the partition; only for gpt. Default: derived from the image's name.
    */
   uuid?: string;
   /**
-   * `boot` marks the partition as active, `primary` keeps it out of the extended partition. mbr only.
-   *
-   * Items: A flag.
+   * `boot` marks the partition as active, `primary` keeps it out of the extended partition. mbr only. Default: none.
    */
-  flags?: ('boot' | 'primary')[];
+  flags?: string | string[];
+  raid_member?: RaidMember;
+  luks?: Luks;
+  lvm?: Lvm;
+  lvm_pv?: LvmPv;
   mkfs?: Mkfs;
+  btrfs?: Btrfs;
+}
+/**
+ * Gives the device that it stands on to a RAID, by name.
+ */
+export interface RaidMember {
+  /**
+   * Name of the device. Default: what it is nested in.
+   */
+  base?: string;
+  /**
+   * Name of the RAID.
+   */
+  raid: string;
+}
+/**
+ * An encrypted container (LUKS2).
+ */
+export interface Luks {
+  /**
+   * Name of the opened container: /dev/mapper/<name>. Default: `luks_<base>`.
+   */
+  name?: string;
+  /**
+   * Name of the device. Default: what it is nested in.
+   */
+  base?: string;
+  /**
+   * Where the key comes from: a file, an environment variable, or the terminal. Never the key itself.
+   */
+  key:
+    | 'prompt'
+    | {
+        /**
+         * Path of a file, relative to the directory of image.yaml; all its bytes are the key.
+         */
+        file?: string;
+        /**
+         * Name of an environment variable; its value is the passphrase.
+         */
+        env?: string;
+      };
+  /**
+   * Label of the container, at most 47 bytes. Default: its name.
+   */
+  label?: string;
+  /**
+   * UUID of the container. Default: derived from the image's name.
+   */
+  uuid?: string;
+  /**
+   * Cipher. Default: aes-xts-plain64.
+   */
+  cipher?: string;
+  /**
+   * Bits of the volume key. Default: 512 for xts, else 256.
+   */
+  key_size?: 128 | 192 | 256 | 384 | 512;
+  /**
+   * Key derivation. GRUB 2.06 reads only pbkdf2. Default: argon2id.
+   */
+  pbkdf?: 'argon2id' | 'argon2i' | 'pbkdf2';
+  /**
+   * Milliseconds that one attempt to unlock shall take, as measured on the machine that builds. Default: 2000.
+   */
+  iter_time?: number;
+  /**
+   * KiB that argon2 uses: what unlocks the image must have them free. Default: 65536.
+   */
+  pbkdf_memory?: number;
+  /**
+   * Options in /etc/crypttab. Default: none.
+   */
+  options?: string | string[];
+  raid_member?: RaidMember;
+  luks?: Luks;
+  lvm?: Lvm;
+  lvm_pv?: LvmPv;
+  mkfs?: Mkfs;
+  btrfs?: Btrfs;
+}
+/**
+ * Physical volumes, volume groups and logical volumes that belong together.
+ */
+export interface Lvm {
+  /**
+   * Accepted from diskimage-builder; only told in messages. Default: `lvm_<base>`.
+   */
+  name?: string;
+  /**
+   * Device of those physical volumes that name none. Default: what it is nested in.
+   */
+  base?: string | string[];
+  /**
+   * Physical volumes. Default: none.
+   */
+  pvs?: Pvs[];
+  /**
+   * Volume groups. Default: none.
+   */
+  vgs?: Vgs[];
+  /**
+   * Logical volumes, made in this order. Default: none.
+   */
+  lvs?: Lvs[];
+}
+/**
+ * A device as a physical volume.
+ */
+export interface Pvs {
+  /**
+   * Name of the physical volume in this file.
+   */
+  name: string;
+  /**
+   * Name of the device. Default: the device that the `lvm` is nested in.
+   */
+  base?: string;
+  /**
+   * Further arguments for pvcreate. Default: none.
+   */
+  options?: string | string[];
+}
+/**
+ * A volume group of one or more physical volumes.
+ */
+export interface Vgs {
+  /**
+   * Name of the volume group, in LVM too.
+   */
+  name: string;
+  /**
+   * Names of the physical volumes, in order; those with an `lvm_pv` come after them. Default: the devices whose `lvm_pv` names it.
+   */
+  base?: string | string[];
+  /**
+   * Size of an extent: a power of two from 4KiB. Default: 4MiB.
+   */
+  extent_size?: Size;
+  /**
+   * Further arguments for vgcreate. Default: none.
+   */
+  options?: string | string[];
+}
+/**
+ * A logical volume in a volume group.
+ */
+export interface Lvs {
+  /**
+   * Name of the logical volume, in LVM too.
+   */
+  name: string;
+  /**
+   * Name of the volume group.
+   */
+  base: string;
+  /**
+   * Size, cut to whole extents; of a thin volume the size that it pretends. Either this or `extents`.
+   */
+  size?: Size;
+  /**
+   * Number of extents, or a share: `%VG` and `%PVS` of the whole group, `%FREE` of what the volumes before it leave. Not for thin volumes.
+   */
+  extents?: string | number;
+  /**
+   * Kind of volume. Default: linear.
+   */
+  type?: 'linear' | 'thin-pool' | 'thin';
+  /**
+   * Name of the pool of a thin volume, in the same group.
+   */
+  'thin-pool'?: string;
+  /**
+   * Further arguments for lvcreate. Default: none.
+   */
+  options?: string | string[];
+  raid_member?: RaidMember;
+  luks?: Luks;
+  lvm?: Lvm;
+  lvm_pv?: LvmPv;
+  mkfs?: Mkfs;
+  btrfs?: Btrfs;
+}
+/**
+ * Gives the device that it stands on to a volume group, by name.
+ */
+export interface LvmPv {
+  /**
+   * Name of the physical volume in this file. Default: `pv_<base>`.
+   */
+  name?: string;
+  /**
+   * Name of the device. Default: what it is nested in.
+   */
+  base?: string;
+  /**
+   * Name of the volume group.
+   */
+  vg: string;
+  /**
+   * Further arguments for pvcreate. Default: none.
+   */
+  options?: string | string[];
 }
 /**
  * A file system or a swap area.
@@ -206,23 +438,23 @@ export interface Mkfs {
    */
   name?: string;
   /**
-   * Name of the partition or disk. In the tree notation: where it stands in.
+   * Name of the device. Default: what it is nested in.
    */
   base?: string;
   /**
-   * Type of the file system.
+   * Type of the file system. Default: at `/`: `FS_TYPE`, else `ext4`; elsewhere it must be said.
    */
   type?: 'ext2' | 'ext3' | 'ext4' | 'xfs' | 'btrfs' | 'vfat' | 'swap';
   /**
-   * Label of the file system. Default: its name.
+   * Label of the file system. vfat labels become upper case. Default: its name; at `/`: `ROOT_LABEL`, else `cloudimg-rootfs` (xfs: `img-rootfs`).
    */
   label?: string;
   /**
-   * Further arguments for mkfs, separated by spaces.
+   * Further arguments for mkfs. Default: none.
    */
-  opts?: string;
+  opts?: string | string[];
   /**
-   * UUID; for vfat the volume id. Default: derived from the image's name.
+   * UUID; for vfat the volume id, such as `1A2B-3C4D`. Default: derived from the image's name.
    */
   uuid?: string;
   mount?: Mount;
@@ -236,17 +468,17 @@ export interface Mount {
    */
   name?: string;
   /**
-   * Name of the file system. In the tree notation: where it stands in.
+   * Name of the file system or subvolume. Default: what it is nested in.
    */
   base?: string;
   /**
-   * Absolute path in the image; `none` for swap.
+   * Where the file system is mounted in the image; `none` for swap. Default: of swap: `none`; elsewhere it must be said.
    */
-  mount_point: string;
+  mount_point?: string;
   /**
-   * Options for mounting during the build, separated by commas.
+   * Options for mounting while building, and in fstab unless that says otherwise. Default: none.
    */
-  options?: string;
+  options?: string | string[];
   fstab?: Fstab;
 }
 /**
@@ -258,21 +490,132 @@ export interface Fstab {
    */
   name?: string;
   /**
-   * Name of the mount. In the tree notation: where it stands in.
+   * Name of the mount. Default: what it is nested in.
    */
   base?: string;
   /**
-   * Mount options, separated by commas.
+   * Mount options. Default: those of the mount, else `defaults`.
    */
-  options?: string;
+  options?: string | string[];
   /**
-   * Fifth field: whether dump(8) saves it.
+   * Fifth field: whether dump(8) saves it. Default: 0.
    */
   'dump-freq'?: number;
   /**
-   * Sixth field: when fsck(8) checks it; 0 is never.
+   * Sixth field: when fsck(8) checks it; 0 is never. Default: 1 for `/`, 2 for others, 0 for swap.
    */
   'fsck-passno'?: number;
+}
+/**
+ * A btrfs file system with subvolumes.
+ */
+export interface Btrfs {
+  /**
+   * Name of the file system. Default: `btrfs_<base>`.
+   */
+  name?: string;
+  /**
+   * Name of the device. Default: what it is nested in.
+   */
+  base?: string;
+  /**
+   * Label of the file system. vfat labels become upper case. Default: its name; at `/`: `ROOT_LABEL`, else `cloudimg-rootfs` (xfs: `img-rootfs`).
+   */
+  label?: string;
+  /**
+   * Further arguments for mkfs.btrfs. Default: none.
+   */
+  opts?: string | string[];
+  /**
+   * UUID of the file system. Default: derived from the image's name.
+   */
+  uuid?: string;
+  /**
+   * The subvolumes, made in this order. Default: none.
+   */
+  subvolumes?: Subvolume[];
+  mount?: Mount;
+}
+/**
+ * A subvolume of a btrfs file system.
+ */
+export interface Subvolume {
+  /**
+   * Name of the subvolume in this file.
+   */
+  name: string;
+  /**
+   * Name of the file system. Default: the btrfs that it is written in.
+   */
+  base?: string;
+  /**
+   * Path inside of the file system, without a slash in front. Default: its name.
+   */
+  path?: string;
+  mount?: Mount;
+}
+/**
+ * A disk of this machine that is there already, such as a hard disk, an iSCSI target or a LUN.
+ */
+export interface Disk {
+  /**
+   * Name of the disk in this file.
+   */
+  name: string;
+  /**
+   * Absolute path of the device. Names in /dev/disk/by-id stay when disks change places.
+   */
+  path: string;
+  /**
+   * Whether what is on the disk may be overwritten, once that has been confirmed. Otherwise the disk must be empty. Default: false.
+   */
+  wipe?: boolean;
+  partitioning?: Partitioning;
+  raid_member?: RaidMember;
+  luks?: Luks;
+  lvm?: Lvm;
+  lvm_pv?: LvmPv;
+  mkfs?: Mkfs;
+  btrfs?: Btrfs;
+}
+/**
+ * A software RAID of several devices, as mdadm makes it.
+ */
+export interface Raid {
+  /**
+   * Name of the array: /dev/md/<name>.
+   */
+  name: string;
+  /**
+   * Names of the member devices, in order; those with a `raid_member` come after them. Default: the devices whose `raid_member` names it.
+   */
+  base?: string | string[];
+  /**
+   * RAID level. At least 2 members for 0, 1 and 10, 3 for 5, 4 for 6.
+   */
+  level: 0 | 1 | 5 | 6 | 10 | '0' | '1' | '5' | '6' | '10';
+  /**
+   * Stripe on one member: a power of two from 4KiB; not for level 1. Default: 512KiB.
+   */
+  chunk?: Size;
+  /**
+   * Version of the superblock; `1.0` is at the end of the members, so that firmware can read a mirrored ESP. Default: 1.2.
+   */
+  metadata?: 1 | 1.2 | '1.0' | '1.2';
+  /**
+   * UUID of the array. Default: derived from the image's name.
+   */
+  uuid?: string;
+  /**
+   * Further arguments for `mdadm --create`. Default: none.
+   */
+  options?: string | string[];
+  raid_member?: RaidMember;
+  luks?: Luks;
+  lvm?: Lvm;
+  lvm_pv?: LvmPv;
+  mkfs?: Mkfs;
+  btrfs?: Btrfs;
 }
 /**
  * A file to produce.

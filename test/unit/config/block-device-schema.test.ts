@@ -1,23 +1,64 @@
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
-import { GRAMMAR, type NodeKind, PLUGINS } from '../../../src/blockdev/grammar.ts';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import * as grammar from '../../../src/blockdev/grammar.ts';
+import { parseBlockDevices } from '../../../src/blockdev/parse.ts';
+import { parseYaml } from '../../../src/config/yaml/parse.ts';
+import { SourceText } from '../../../src/diagnostics/source-text.ts';
+import { validateImage } from '../../../src/generated/validate-image.ts';
+import type { Json } from '../../../src/util/json.ts';
 
-interface Definition {
-  readonly additionalProperties: boolean;
-  readonly properties: Readonly<Record<string, unknown>>;
+const TOP = join(import.meta.dirname, '../../..');
+const read = (file: string): string => readFileSync(join(TOP, file), 'utf8');
+
+interface Pages {
+  withBlockDevices(schema: unknown, table: typeof grammar): unknown;
+  formatJson(value: unknown): string;
+  withGrammar(page: string, table: typeof grammar): string;
 }
-const schema = JSON.parse(readFileSync(new URL('../../../schemas/image.schema.json', import.meta.url), 'utf8')) as {
-  readonly definitions: Readonly<Record<string, Definition>>;
-};
+const pages = (await import(join(TOP, 'scripts/block-device-pages.mjs'))) as Pages;
 
-test.each(Object.keys(GRAMMAR) as NodeKind[])('editors are told the keys of %s that its parser knows', (kind) => {
-  const children = PLUGINS.filter((plugin) => GRAMMAR[plugin].parents.includes(kind));
-  // A table stands on its disk, in whose place partitions are written.
-  const nested = kind === 'partition' ? children.filter((child) => child !== 'partitioning') : children;
-  expect(Object.keys(schema.definitions[kind]?.properties ?? {}).sort()).toEqual([...GRAMMAR[kind].keys, ...nested].sort());
-  expect(schema.definitions[kind]?.additionalProperties).toBe(false);
+describe('what follows from the grammar is fresh: else run `npm run generate`', () => {
+  test('the schema', () => {
+    const text = read('schemas/image.schema.json');
+    expect(text).toBe(`${pages.formatJson(pages.withBlockDevices(JSON.parse(text), grammar))}\n`);
+  });
+
+  test('the tables of the page', () => {
+    const text = read('docs/block-devices.md');
+    expect(text).toBe(pages.withGrammar(text, grammar));
+  });
+
+  test('a table without a place on the page is noticed', () => {
+    expect(() => pages.withGrammar(read('docs/block-devices.md').replaceAll('keys of luks', 'keys'), grammar)).toThrow(
+      'has no place for "keys of luks"',
+    );
+  });
 });
 
-test('editors are told all plugins', () => {
-  expect(Object.keys(schema.definitions['block_device_item']?.properties ?? {})).toEqual([...PLUGINS]);
+describe('the examples of the page', () => {
+  const examples = [...read('docs/block-devices.md').matchAll(/^```yaml\n(.*?)^```/gms)].map(([, text]) => text as string);
+
+  test('are there', () => {
+    expect(examples.length).toBeGreaterThanOrEqual(8);
+  });
+
+  test.each(examples)('%s', (text) => {
+    const { value } = parseYaml(new SourceText('example.yaml', text));
+    const { block_device: list } = value as { readonly block_device: readonly Json[] };
+    const { diagnostics } = parseBlockDevices(list, { imageName: 'example', locate: () => undefined });
+    expect(diagnostics).toEqual([]);
+    validateImage({ apiVersion: 'dib/v1', name: 'example', distro: { name: 'debian', release: 'bookworm' }, block_device: list });
+    expect(validateImage.errors ?? []).toEqual([]);
+  });
+});
+
+test('every child of a node may stand on it, and every node that is written somewhere has a parent there', () => {
+  for (const kind of grammar.NODE_KINDS) {
+    for (const child of grammar.childrenOf(kind)) expect(grammar.GRAMMAR[child].parents).toContain(kind);
+    const { written, keys } = grammar.GRAMMAR[kind];
+    if (typeof written !== 'string') expect(Object.keys(grammar.GRAMMAR[written.in].keys)).toContain(written.list);
+    // A name as well as a list of names says what a node is called: only members of an array have none.
+    if (kind !== 'raid_member') expect(Object.keys(keys)).toContain('name');
+  }
 });
