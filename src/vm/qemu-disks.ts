@@ -51,6 +51,8 @@ export class QemuDisks {
         serial: `dib${number}`,
         'scsi-id': target,
         lun: unit,
+        // What a disk without moving parts says: file systems then do not sort and wait for a head.
+        rotation_rate: 1,
       });
     } catch (error) {
       cannotShow(path, (error as Error).message);

@@ -54,16 +54,19 @@ export function qemuBackend(settings: QemuOptions): VmBackend {
 
 async function start(settings: QemuOptions, options: VmOptions, onLine: (line: string) => void): Promise<VmProcess> {
   const kernel = await requireKernel();
-  const initramfs = await ensureInitramfs({ kernel, cache: settings.cache, runner: createRunner(), scripts: await scripts() });
+  const [initramfs, accelerator] = await Promise.all([
+    ensureInitramfs({ kernel, cache: settings.cache, runner: createRunner(), scripts: await scripts() }),
+    settings.accelerator ?? chooseAccelerator(options.scratch),
+  ]);
   const machine: QemuMachine = {
-    accelerator: settings.accelerator ?? (await chooseAccelerator(options.scratch)),
+    accelerator,
     kernel: kernel.image,
     initramfs,
     memory: options.memory,
     cpus: Math.min(availableParallelism(), CPUS),
     sockets: SOCKETS,
   };
-  if (machine.accelerator === 'tcg' || settings.accelerator !== undefined) return await launch(machine, onLine);
+  if (accelerator === 'tcg' || settings.accelerator !== undefined) return await launch(machine, onLine);
   return (await launchWithKvm(machine, onLine)) ?? (await launch({ ...machine, accelerator: 'tcg' }, onLine));
 }
 
