@@ -9,6 +9,7 @@ import { DeviceGraph, type DeviceGraphInput, resource } from './device-graph.ts'
 import type { Later } from './disk-inputs.ts';
 import { type Filesystem, filesystemResources, filesystemsOf, isCopied, TREE } from './filesystem-graph.ts';
 import { type Resource, UNKNOWN } from './kind.ts';
+import { withContent } from './luks-content.ts';
 import { encryptResources, type KeyFingerprints, stackResources } from './stack-graph.ts';
 
 /** What the disks of an image are made of, and how. */
@@ -32,7 +33,7 @@ export function diskResources(input: DiskGraphInput): Resource[] {
   const { devices } = graph;
   const filesystems = filesystemsOf(graph);
   const boot = bootloaderResources(filesystems, graph, input);
-  return [
+  return withContent([
     ...devices.disks.map((disk) => diskResource(disk, graph, input.tree)),
     ...devices.tables.flatMap((table) => tableResources(table, graph)),
     ...stackResources(graph, input.keyFingerprints ?? {}),
@@ -40,7 +41,7 @@ export function diskResources(input: DiskGraphInput): Resource[] {
     ...encryptResources(graph, containerWriters(graph)),
     ...boot,
     ...outputResources(graph, filesystems, boot, input),
-  ];
+  ]);
 }
 
 function diskResource(disk: Disk, graph: DeviceGraph, tree: string): Resource {

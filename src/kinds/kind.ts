@@ -1,7 +1,7 @@
 import type { SourceRange } from '../diagnostics/diagnostic.ts';
 import type { Command, Runner } from '../exec/command.ts';
 import type { ActionMachine } from '../exec/machine.ts';
-import type { JsonObject } from '../util/json.ts';
+import type { Json, JsonObject } from '../util/json.ts';
 
 /** Something that the place where an action runs must offer. */
 export type Requirement =
@@ -39,6 +39,13 @@ export interface Resource {
 
 /** Stands for a value that is only known after apply. */
 export const UNKNOWN = '(known after apply)';
+
+/** Whether a value holds, at any depth, something that is only known after apply. */
+export function holdsUnknown(value: Json | undefined): boolean {
+  if (value === UNKNOWN) return true;
+  if (value === null || typeof value !== 'object') return false;
+  return Object.values(value as JsonObject).some((member) => holdsUnknown(member));
+}
 
 /** What the host shows of a recorded resource. */
 export type Presence =

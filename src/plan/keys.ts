@@ -1,17 +1,9 @@
-import { type KeyDocument, type Resource, UNKNOWN } from '../kinds/kind.ts';
+import { holdsUnknown, type KeyDocument, type Resource } from '../kinds/kind.ts';
 import { jsonDigest } from '../util/hash.ts';
-import type { Json, JsonObject } from '../util/json.ts';
 
 export interface ResourceKey {
   readonly key: string;
   readonly document: KeyDocument;
-}
-
-/** Whether a value holds, at any depth, something that is only known after apply. */
-export function holdsUnknown(value: Json | undefined): boolean {
-  if (value === UNKNOWN) return true;
-  if (value === null || typeof value !== 'object') return false;
-  return Object.values(value as JsonObject).some((member) => holdsUnknown(member));
 }
 
 /**
