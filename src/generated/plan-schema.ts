@@ -84,9 +84,9 @@ export interface Plan {
    */
   dib_version: string;
   /**
-   * `destroy`: only removes what the state knows.
+   * `destroy`: only removes what the state knows. `refresh-only`: only records what changed outside of dib.
    */
-  mode: 'apply' | 'destroy';
+  mode: 'apply' | 'destroy' | 'refresh-only';
   /**
    * The image that is planned.
    */
@@ -151,6 +151,14 @@ export interface Plan {
    * All resources, in the order in which their actions run: deletions first.
    */
   resource_changes: ResourceChange[];
+  /**
+   * What changed outside of dib since it was recorded; absent when nothing did. `before` is what the state has of it: outputs, attachment, stamp; `after` the same as it is, or null where it is gone.
+   */
+  resource_drift?: ResourceChange[];
+  /**
+   * What keeps the image's files in use and is stopped before anything else, deepest first; absent when there is nothing.
+   */
+  teardown?: TeardownStep[];
   /**
    * The layout of each disk that is made.
    */
@@ -406,7 +414,11 @@ export interface ResourceChange {
     | 'no_op_because_not_needed'
     | 'reuse_because_cached'
     | 'delete_because_no_resource_config'
-    | 'delete_because_destroy';
+    | 'delete_because_destroy'
+    | 'drift_because_missing'
+    | 'drift_because_changed'
+    | 'drift_because_detached'
+    | 'drift_because_held';
   /**
    * Why, in words that continue the address: `must be replaced: size 4GiB -> 6GiB`.
    */
@@ -487,6 +499,31 @@ export interface KeyDocument {
      */
     [k: string]: string;
   };
+}
+/**
+ * Something of the running kernel that stands on the image's files.
+ */
+export interface TeardownStep {
+  /**
+   * `lvm`, `luks`: device mappings of LVM and cryptsetup; `dm`: any other one; `md`: an array; `other`: a device of an unknown sort.
+   */
+  what: 'mount' | 'swap' | 'lvm' | 'luks' | 'dm' | 'md' | 'loop' | 'other';
+  /**
+   * Mount point, or path of the device.
+   */
+  name: string;
+  /**
+   * About it, in words.
+   */
+  detail: string;
+  /**
+   * The command that stops it.
+   */
+  action: string;
+  /**
+   * Whether the state knows of it. What it does not know was attached by somebody else, or by a run that was killed.
+   */
+  known: boolean;
 }
 /**
  * The layout of one disk.

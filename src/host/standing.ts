@@ -10,7 +10,8 @@ export interface OwnFiles {
   readonly directories: readonly string[];
 }
 
-export type Standing = 'mount' | 'swap' | 'lvm' | 'luks' | 'dm' | 'md' | 'loop';
+/** `other`: a device of a sort that dib does not know, such as bcache. */
+export type Standing = 'mount' | 'swap' | 'lvm' | 'luks' | 'dm' | 'md' | 'loop' | 'other';
 
 /** Something of the running kernel that keeps our files in use. */
 export interface StandingThing {
@@ -25,7 +26,9 @@ export interface StandingThing {
   readonly identity: string;
   /** Of a loop device: what it shows. */
   readonly loop?: BlockDevice['loop'];
-  /** Paths of devices on which it stands that are not ours: then it is not ours to stop. */
+  /** Our files at the bottom of it; none below what only has its place among them. */
+  readonly files: readonly string[];
+  /** Paths of devices at the bottom of it that are not ours: then it is not ours to stop. */
   readonly foreign: readonly string[];
 }
 
@@ -35,11 +38,22 @@ export async function standingOn(own: OwnFiles, host: HostFiles): Promise<readon
   return new Walk(own, devices, mounts, swaps).run();
 }
 
+/** What a thing was found on. */
+interface Below {
+  /** 0 for what shows a file or has its place among them; else one more than what it was found on. */
+  readonly level: number;
+  readonly file?: string | undefined;
+  /** Asked when everything is found: only then it is known what is ours. */
+  readonly foreign: () => readonly string[];
+}
+
+type Description = Omit<StandingThing, 'files' | 'foreign'>;
+
 interface Found {
-  /** Made at the end: whether something below is ours is only known then. */
-  readonly make: () => StandingThing;
-  /** 0 for what shows a file; else one more than the highest below. */
+  readonly thing: Description;
   level: number;
+  readonly files: Set<string>;
+  readonly foreign: Set<Below['foreign']>;
 }
 
 class Walk {
@@ -57,15 +71,19 @@ class Walk {
   }
 
   run(): readonly StandingThing[] {
-    for (const mount of this.#mounts) if (isBelow(mount.target, this.#own.directories)) this.#addMount(mount, 0, false);
+    const bottom = { level: 0, foreign: () => [] };
+    for (const mount of this.#mounts) if (isBelow(mount.target, this.#own.directories)) this.#addMount(mount, bottom, false);
     for (const device of this.#devices.values()) {
-      if (device.loop !== undefined && this.#isOwn(device.loop.file)) this.#addDevice(device, 0);
+      const file = device.loop?.file;
+      if (file !== undefined && this.#isOwn(file)) this.#addDevice(device, { ...bottom, file });
     }
-    const things = [...this.#found.values()].map(({ make, level }, index) => ({ thing: make(), level, index }));
-    const rank = ({ thing }: { readonly thing: StandingThing }) => RANKS.indexOf(thing.what);
+    const all = [...this.#found.values()].map((found, index) => ({ ...found, index, rank: RANKS.indexOf(found.thing.what) }));
     // Of mounts at one level the latest goes first: it may hide an earlier one at the same place.
-    things.sort((a, b) => b.level - a.level || rank(a) - rank(b) || b.index - a.index);
-    return things.map(({ thing }) => thing);
+    all.sort((a, b) => b.level - a.level || a.rank - b.rank || b.index - a.index);
+    return all.map(({ thing, files, foreign }) => {
+      const others = [...foreign].flatMap((of) => of());
+      return { ...thing, files: [...files].sort(), foreign: [...new Set(others)].sort() };
+    });
   }
 
   /** By its path; unless something else is mounted there, and the file lies in that. */
@@ -77,108 +95,98 @@ class Walk {
   /** What a path lies in: the innermost mount, and of several at one place the latest. */
   #mountOf(path: string): Mount | undefined {
     const above = this.#mounts.filter(({ target }) => target === '/' || isBelow(path, [target]));
-    return above.reduce<Mount | undefined>(
-      (found, mount) => (mount.target.length >= (found?.target.length ?? 0) ? mount : found),
-      undefined,
-    );
+    const longest = Math.max(...above.map(({ target }) => target.length));
+    return above.findLast(({ target }) => target.length === longest);
   }
 
-  #addDevice(device: BlockDevice, level: number): void {
+  #addDevice(device: BlockDevice, below: Below): void {
     // A partition has nothing to stop of its own: it goes with its disk.
-    const above = device.disk === undefined ? level + 1 : level;
-    if (device.disk === undefined && !this.#put(`device ${device.name}`, level, () => this.#thingOf(device))) return;
-    for (const holder of device.holders) this.#follow(holder, above);
+    const isPartition = device.disk !== undefined;
+    const foreign = () => [...below.foreign(), ...this.#foreignBelow(device)];
+    if (!isPartition && !this.#put(`device ${device.name}`, { ...below, foreign }, () => describeDevice(device))) return;
+    const above = { ...below, foreign, level: isPartition ? below.level : below.level + 1 };
+    for (const holder of device.holders) {
+      const found = this.#devices.get(holder);
+      if (found !== undefined) this.#addDevice(found, above);
+    }
     for (const other of this.#devices.values()) if (other.disk === device.name) this.#addDevice(other, above);
     for (const mount of this.#mounts) if (isMountOf(mount, device)) this.#addMount(mount, above, true);
-    for (const swap of this.#swaps) if (this.#isNodeOf(swap, device)) this.#addSwap(swap, device, above);
-  }
-
-  #follow(holder: string, level: number): void {
-    const device = this.#devices.get(holder);
-    if (device !== undefined) this.#addDevice(device, level);
+    for (const name of this.#swaps)
+      if (isNodeOf(name, device)) this.#put(`swap ${name}`, above, () => describeSwap(name, device));
   }
 
   /** `own`: it shows a file system of ours, not merely something at a place that is ours. */
-  #addMount(mount: Mount, level: number, own: boolean): void {
-    const make = (): StandingThing => ({
-      what: 'mount',
-      name: mount.target,
-      detail: `${mount.type} of ${mount.source}`,
-      number: mount.number,
-      identity: String(mount.id),
-      foreign: [],
-    });
-    if (!this.#put(`mount ${mount.id}`, level, make)) return;
-    for (const child of this.#mounts) if (child.parent === mount.id) this.#addMount(child, level + 1, false);
+  #addMount(mount: Mount, below: Below, own: boolean): void {
+    if (!this.#put(`mount ${mount.id}`, below, () => describeMount(mount))) return;
+    const above = { ...below, level: below.level + 1 };
+    for (const child of this.#mounts) if (child.parent === mount.id) this.#addMount(child, above, false);
     // A file inside of our file system may be the backing of further loop devices.
     for (const device of own ? this.#devices.values() : []) {
-      if (device.loop !== undefined && this.#mountOf(device.loop.file)?.id === mount.id) this.#addDevice(device, level + 1);
+      if (device.loop !== undefined && this.#mountOf(device.loop.file)?.id === mount.id) this.#addDevice(device, above);
     }
   }
 
-  #addSwap(name: string, device: BlockDevice, level: number): void {
-    const { number } = device;
-    this.#put(`swap ${name}`, level, () => ({ what: 'swap', name, detail: 'swapped to', number, identity: number, foreign: [] }));
-  }
-
-  /** Whether it has to be looked at: it is not yet known, or not yet known to stand so high. */
-  #put(id: string, level: number, make: () => StandingThing): boolean {
-    const known = this.#found.get(id);
-    if (known !== undefined && known.level >= level) return false;
+  /** Whether what stands on it has to be looked at: it was not yet known, or to stand so high, or on this file. */
+  #put(id: string, { level, file, foreign }: Below, describe: () => Description): boolean {
     // A kernel that shows a cycle has changed while it was read: it ends here.
     if (level > this.#devices.size + this.#mounts.length) return false;
-    if (known === undefined) this.#found.set(id, { make, level });
-    else known.level = level;
-    return true;
-  }
-
-  #thingOf(device: BlockDevice): StandingThing {
-    const { name, node, number, loop, dm, md } = device;
-    const foreign = this.#foreignBelow(device);
-    if (loop !== undefined) {
-      const what = loop.deleted ? `${loop.file}, which is removed` : loop.file;
-      const detail = `shows ${what}${loop.offset === 0 ? '' : ` from byte ${loop.offset}`}`;
-      return { what: 'loop', name: node, detail, number, identity: `${loop.file} ${loop.offset}`, loop, foreign };
-    }
-    if (dm !== undefined) {
-      const what = dm.uuid.startsWith('LVM-') ? 'lvm' : dm.uuid.startsWith('CRYPT-') ? 'luks' : 'dm';
-      return { what, name: node, detail: MAPPING[what], number, identity: dm.uuid, foreign };
-    }
-    if (md !== undefined) return { what: 'md', name: node, detail: `array ${md.level}`, number, identity: md.uuid, foreign };
-    return { what: 'dm', name: `/dev/${name}`, detail: 'device of an unknown kind', number, identity: '', foreign: [node] };
+    const known = this.#found.get(id);
+    const found = known ?? { thing: describe(), level, files: new Set(), foreign: new Set() };
+    const more = known === undefined || known.level < level || (file !== undefined && !found.files.has(file));
+    found.level = Math.max(found.level, level);
+    if (file !== undefined) found.files.add(file);
+    if (more) found.foreign.add(foreign);
+    this.#found.set(id, found);
+    return more;
   }
 
   /** Devices at the bottom that are not ours. */
   #foreignBelow(device: BlockDevice, path: readonly string[] = []): string[] {
     if (device.loop !== undefined || path.includes(device.name)) return [];
-    const below = device.slaves.flatMap((name) => {
+    return device.slaves.flatMap((name) => {
       const slave = this.#devices.get(name);
       if (slave === undefined) return [`/dev/${name}`];
       const whole = this.#devices.get(slave.disk ?? '') ?? slave;
-      if (whole.loop !== undefined) return this.#isReached(whole) ? [] : [slave.node];
+      if (whole.loop !== undefined) return this.#found.has(`device ${whole.name}`) ? [] : [slave.node];
       return whole.slaves.length === 0 ? [slave.node] : this.#foreignBelow(whole, [...path, device.name]);
     });
-    return [...new Set(below)].sort();
-  }
-
-  /** A loop device of ours, or of a file inside of something of ours. */
-  #isReached(device: BlockDevice): boolean {
-    return this.#found.has(`device ${device.name}`);
-  }
-
-  #isNodeOf(path: string, device: BlockDevice): boolean {
-    return path === device.node || path === `/dev/${device.name}`;
   }
 }
 
 /** Among things that do not stand on each other: the order in which they are named. */
-const RANKS: readonly Standing[] = ['mount', 'swap', 'lvm', 'luks', 'dm', 'md', 'loop'];
+const RANKS: readonly Standing[] = ['mount', 'swap', 'lvm', 'luks', 'dm', 'md', 'other', 'loop'];
+
+function describeDevice({ node, number, loop, dm, md }: BlockDevice): Description {
+  if (loop !== undefined) {
+    const what = loop.deleted ? `${loop.file}, which is removed` : loop.file;
+    const detail = `shows ${what}${loop.offset === 0 ? '' : ` from byte ${loop.offset}`}`;
+    return { what: 'loop', name: node, detail, number, identity: `${loop.file} ${loop.offset} ${loop.length}`, loop };
+  }
+  if (dm !== undefined) {
+    const what = dm.uuid.startsWith('LVM-') ? 'lvm' : dm.uuid.startsWith('CRYPT-') ? 'luks' : 'dm';
+    return { what, name: node, detail: MAPPING[what], number, identity: dm.uuid };
+  }
+  if (md !== undefined) return { what: 'md', name: node, detail: `array, ${md.level}`, number, identity: md.uuid };
+  return { what: 'other', name: node, detail: 'device of an unknown sort', number, identity: number };
+}
 
 const MAPPING = { lvm: 'logical volume', luks: 'opened LUKS container', dm: 'device mapping' } as const;
 
+function describeMount({ id, target, type, source, number }: Mount): Description {
+  return { what: 'mount', name: target, detail: `${type} of ${source}`, number, identity: String(id) };
+}
+
+function describeSwap(name: string, { number }: BlockDevice): Description {
+  return { what: 'swap', name, detail: 'swapped to', number, identity: number };
+}
+
 /** Mounts of btrfs have a device number of their own: there the name of the device decides. */
 function isMountOf(mount: Mount, device: BlockDevice): boolean {
-  return mount.number === device.number || mount.source === device.node || mount.source === `/dev/${device.name}`;
+  return mount.number === device.number || isNodeOf(mount.source, device);
+}
+
+function isNodeOf(path: string, device: BlockDevice): boolean {
+  return path === device.node || path === `/dev/${device.name}`;
 }
 
 function isBelow(path: string, directories: readonly string[]): boolean {

@@ -24,7 +24,11 @@ export type ActionReason =
   | 'no_op_because_not_needed'
   | 'reuse_because_cached'
   | 'delete_because_no_resource_config'
-  | 'delete_because_destroy';
+  | 'delete_because_destroy'
+  | 'drift_because_missing'
+  | 'drift_because_changed'
+  | 'drift_because_detached'
+  | 'drift_because_held';
 
 /** What a plan does to one resource. The shape is Terraform's `resource_changes[]`, with `name`, `depends_on`, `commands`, `requires` and texts added. */
 export interface ResourceChange {
@@ -76,6 +80,19 @@ export interface TreeUsage extends JsonObject {
   readonly mounts: { readonly [mountPoint: string]: { readonly bytes: number; readonly inodes: number } };
 }
 
+/** Something of the running kernel that stands on the image's files and has to go. */
+export interface TeardownStep {
+  readonly what: 'mount' | 'swap' | 'lvm' | 'luks' | 'dm' | 'md' | 'loop' | 'other';
+  /** Mount point, or path of the device. */
+  readonly name: string;
+  /** About it: `ext4 of /dev/loop3`. */
+  readonly detail: string;
+  /** The command that stops it. */
+  readonly action: string;
+  /** Whether the state knows of it. */
+  readonly known: boolean;
+}
+
 /** A disk of the plan, for the drawing. */
 export interface PlannedDisk {
   readonly address: string;
@@ -94,7 +111,8 @@ export interface PlannedDisk {
 export interface Plan {
   readonly format_version: '1.0';
   readonly dib_version: string;
-  readonly mode: 'apply' | 'destroy';
+  /** `refresh-only`: records what changed outside of dib and touches nothing. */
+  readonly mode: 'apply' | 'destroy' | 'refresh-only';
   readonly image: { readonly file: string; readonly name: string; readonly sha256: string };
   /** Present in mode apply: what the worker expands again once facts are known. */
   readonly configuration?: ImageConfig | undefined;
@@ -103,6 +121,13 @@ export interface Plan {
   readonly worker: WorkerChoice;
   readonly facts: Facts;
   readonly resource_changes: readonly ResourceChange[];
+  /**
+   * What changed outside of dib since it was recorded; absent when nothing did. `before` is what the state has: outputs, attachment, stamp; `after`
+   * the same as it is, or null.
+   */
+  readonly resource_drift?: readonly ResourceChange[] | undefined;
+  /** What keeps the image's files in use and is stopped first, deepest first; absent when there is nothing. */
+  readonly teardown?: readonly TeardownStep[] | undefined;
   readonly disks: readonly PlannedDisk[];
   readonly summary: { readonly add: number; readonly change: number; readonly destroy: number };
   /** What a saved plan is bound to; each difference makes it stale. */

@@ -163,12 +163,18 @@ describe('what stands on our files, deepest first', () => {
         'dm-0': { on: ['loop0', 'sda2'], dm: ['host-data', LVM('d')] },
         'dm-1': { on: ['dm-0'], dm: ['inner', 'CRYPT-LUKS2-0-inner'] },
         md1: { on: ['loop0', 'loop9'], md: ['raid1', '0'] },
+        bcache0: { on: ['loop0'] },
       },
+      mounts: [{ target: '/data', source: '/dev/mapper/inner', device: 'dm-1' }],
+      swaps: ['/dev/md1'],
     });
     expect(order).toEqual([
+      'mount /data [/dev/sda2]',
+      'swap /dev/md1 [/dev/loop9]',
       'luks /dev/mapper/inner [/dev/sda2]',
       'lvm /dev/mapper/host-data [/dev/sda2]',
       'md /dev/md1 [/dev/loop9]',
+      'other /dev/bcache0',
       'loop /dev/loop0',
     ]);
   });
