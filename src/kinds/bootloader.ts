@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '../diagnostics/errors.ts';
 import type { JsonObject } from '../util/json.ts';
-import { clearExtent, statOrUndefined, writePieces } from './disk-file.ts';
+import { clearExtent, clearRecorded, statOrUndefined, writePieces } from './disk-file.ts';
 import { type BootloaderInputs, type BootloaderPlace, known, type LocalLoopOutputs } from './disk-inputs.ts';
 import { embedGrub, GrubImageError } from './grub-image.ts';
 import type { ActionContext, Kind } from './kind.ts';
@@ -37,9 +37,8 @@ export function bootloader(access: TreeAccess): Kind {
     async destroy(recorded, context) {
       const { file, offset, length } = recorded.outputs as BootloaderOutputs;
       if (file === undefined || offset === undefined || length === undefined) return;
-      if ((await statOrUndefined(file)) === undefined) return;
-      await clearExtent(context, file, 0, BOOT_CODE_BYTES);
-      await clearExtent(context, file, offset, length);
+      await clearRecorded(context, file, 0, BOOT_CODE_BYTES);
+      await clearRecorded(context, file, offset, length);
     },
   };
 }

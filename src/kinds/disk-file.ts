@@ -85,13 +85,17 @@ export function punchCommand(file: string, offset: number | string, length: numb
 }
 
 /**
- * Makes an extent of a disk file read as zeroes, so that nothing of an earlier try shows through.
- * Punches a hole where the file system can, writes zeroes elsewhere.
+ * Makes an extent of a disk file, or of a disk of this machine, read as zeroes, so that nothing of an earlier try shows through. Punches a hole where
+ * that can be done, lets the kernel write zeroes to a disk that cannot forget (fallocate(2), FALLOC_FL_ZERO_RANGE), and writes them elsewhere.
  */
 export async function clearExtent(runner: Runner, file: string, offset: number, length: number): Promise<void> {
   if (length <= 0) return;
-  const result = await runner.run({ ...punchCommand(file, offset, length), okExitCodes: [0, 1] });
-  if (result.exitCode === 0) return;
+  const punch = punchCommand(file, offset, length);
+  if ((await runner.run({ ...punch, okExitCodes: [0, 1] })).exitCode === 0) return;
+  if (await isMachineDisk(file)) {
+    const zero = { argv: punch.argv.map((argument) => (argument === '--punch-hole' ? '--zero-range' : argument)) };
+    if ((await runner.run({ ...zero, okExitCodes: [0, 1] })).exitCode === 0) return;
+  }
   const handle = await openDisk(file);
   try {
     const current = Buffer.alloc(CHUNK);
@@ -105,27 +109,27 @@ export async function clearExtent(runner: Runner, file: string, offset: number, 
   }
 }
 
-/** Copies the bytes of `source` that are not zero to `offset` in `target`, whose extent must read as zeroes. */
-export async function spliceInto(
-  source: string,
-  target: string,
-  offset: number,
-  limit = Number.POSITIVE_INFINITY,
-): Promise<void> {
-  const from = await open(source, 'r');
-  const to = await openDisk(target);
-  try {
-    const buffer = Buffer.alloc(CHUNK);
-    const end = Math.min((await from.stat()).size, limit);
-    for (let position = 0; position < end; position += CHUNK) {
-      const { bytesRead } = await from.read(buffer, 0, Math.min(CHUNK, end - position), position);
-      const bytes = buffer.subarray(0, bytesRead);
-      if (!isZero(bytes)) await to.write(bytes, 0, bytesRead, offset + position);
-    }
-  } finally {
-    await from.close();
-    await to.close();
-  }
+/** Whether a path leads to a disk of this machine rather than to a disk file. */
+export async function isMachineDisk(path: string): Promise<boolean> {
+  return (await statOrUndefined(path))?.isBlockDevice() === true;
+}
+
+/**
+ * Clears an extent before something is made in it that needs no zeroes. Of a disk of this machine only the first and last MiB, so that nothing there is
+ * recognised any more: all of it would take hours.
+ */
+export async function clearTraces(runner: Runner, file: string, offset: number, length: number): Promise<void> {
+  if (length <= 2 * CHUNK || !(await isMachineDisk(file))) return await clearExtent(runner, file, offset, length);
+  await clearExtent(runner, file, offset, CHUNK);
+  await clearExtent(runner, file, offset + length - CHUNK, CHUNK);
+}
+
+/**
+ * Clears what a record says was written. A file that is gone is passed over, and so is a disk of this machine: it stays as it is, and the path may lead to
+ * another one by now.
+ */
+export async function clearRecorded(runner: Runner, file: string, offset: number, length: number): Promise<void> {
+  if ((await statOrUndefined(file))?.isFile() === true) await clearExtent(runner, file, offset, length);
 }
 
 function isZero(bytes: Uint8Array): boolean {

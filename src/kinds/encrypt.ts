@@ -5,7 +5,7 @@ import type { JsonObject } from '../util/json.ts';
 import { encryptFileCommand, REDUCE_BYTES } from './cryptsetup-commands.ts';
 import { statOrUndefined, syncParent } from './disk-file.ts';
 import type { DeviceOutputs, EncryptInputs, FileExtent, LuksHeader } from './disk-inputs.ts';
-import { clearExtents, copyIntoExtents, extentsOf } from './extents.ts';
+import { clearExtents, clearRecordedExtents, copyIntoExtents, extentsOf } from './extents.ts';
 import type { ActionContext, Kind } from './kind.ts';
 import { cipherFile, isSealed, plainFile } from './luks-file.ts';
 import type { KeyAccess } from './secret-keys.ts';
@@ -68,7 +68,7 @@ export function encrypt({ secrets }: KeyAccess): Kind {
     async destroy(recorded, context) {
       const { container } = recorded.outputs as Partial<EncryptOutputs>;
       await rm(cipherFile(context.paths, recorded.name), { force: true });
-      if (container !== undefined) await clearExtents(context, container);
+      if (container !== undefined) await clearRecordedExtents(context, container);
     },
   };
 }

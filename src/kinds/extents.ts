@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Runner } from '../exec/command.ts';
-import { clearExtent, openDisk, type Piece, readPiece, statOrUndefined, syncPath } from './disk-file.ts';
+import { clearExtent, clearRecorded, openDisk, type Piece, readPiece, statOrUndefined, syncPath } from './disk-file.ts';
 import type { FileExtent, Place } from './disk-inputs.ts';
 import type { Outputs } from './kind.ts';
 
@@ -43,6 +43,11 @@ export async function clearExtents(runner: Runner, extents: readonly FileExtent[
   for (const { file, offset, length } of extents) {
     if ((await statOrUndefined(file)) !== undefined) await clearExtent(runner, file, offset, length);
   }
+}
+
+/** What a record says was written: see clearRecorded. */
+export async function clearRecordedExtents(runner: Runner, extents: readonly FileExtent[]): Promise<void> {
+  for (const { file, offset, length } of extents) await clearRecorded(runner, file, offset, length);
 }
 
 /** Writes pieces at offsets that count from the start of the first extent, and waits until they are on the disk. */

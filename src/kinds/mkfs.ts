@@ -1,9 +1,9 @@
 import type { Command } from '../exec/command.ts';
 import type { JsonObject } from '../util/json.ts';
 import { attachedDevice, writeDevice } from './attached-device.ts';
-import { statOrUndefined } from './disk-file.ts';
+import { clearTraces, statOrUndefined } from './disk-file.ts';
 import { type FileExtent, known, type MkfsInputs, type Place } from './disk-inputs.ts';
-import { clearExtents, copyIntoExtents, extentsOf, extentsOfPlace, readFromExtents } from './extents.ts';
+import { clearExtents, clearRecordedExtents, copyIntoExtents, extentsOf, extentsOfPlace, readFromExtents } from './extents.ts';
 import { type ActionContext, type Kind, UNKNOWN } from './kind.ts';
 import { isExt, type MkfsTarget, mkfsCommand, mkfsRequirements, needsTemporaryFile } from './mkfs-commands.ts';
 import { makeEmptyExt, makeExt, withFilledImage } from './mkfs-file.ts';
@@ -62,7 +62,7 @@ export function mkfs(access: TreeAccess): Kind {
 
     async destroy(recorded, context) {
       const { extents } = recorded.outputs as Partial<MkfsOutputs>;
-      if (extents !== undefined) await clearExtents(context, extents);
+      if (extents !== undefined) await clearRecordedExtents(context, extents);
     },
   };
 }
@@ -119,18 +119,20 @@ async function createInExtents(
   access: TreeAccess,
 ): Promise<void> {
   const [only, more] = extents;
-  await clearExtents(context, extents);
   try {
     if (isExt(inputs.type) && only !== undefined && more === undefined) {
+      await clearTraces(context, only.file, only.offset, only.length);
       if (inputs.fill === undefined) await makeEmptyExt(inputs, only.file, only.offset, context);
       else await makeExt(inputs, only.file, only.offset, context, access);
       return;
     }
     const limit = inputs.type === 'swap' ? SWAP_HEADER_BYTES : undefined;
+    if (limit === undefined) await clearExtents(context, extents);
+    else for (const { file, offset, length } of extents) await clearTraces(context, file, offset, length);
     await withFilledImage(inputs, context, access, (image) => copyIntoExtents(image, extents, limit));
   } catch (error) {
     // Where it was the builder's disk that is full, not even the state can be written before there is room again.
-    await clearExtents(context, extents).catch(() => {});
+    await clearRecordedExtents(context, extents).catch(() => {});
     throw error;
   }
 }

@@ -2,7 +2,16 @@ import type { DiskLayout, PlacedPartition } from '../blockdev/devices.ts';
 import { gptBytes } from '../blockdev/gpt.ts';
 import { mbrBytes } from '../blockdev/mbr.ts';
 import type { JsonObject } from '../util/json.ts';
-import { clearExtent, type Piece, readPiece, statOrUndefined, writePieces } from './disk-file.ts';
+import {
+  clearExtent,
+  clearRecorded,
+  clearTraces,
+  isMachineDisk,
+  type Piece,
+  readPiece,
+  statOrUndefined,
+  writePieces,
+} from './disk-file.ts';
 import { known, type LocalLoopOutputs, type PartitioningInputs } from './disk-inputs.ts';
 import type { Kind } from './kind.ts';
 
@@ -68,7 +77,9 @@ export const partitioning: Kind = {
     const { disk, layout: maybe } = inputs as PartitioningInputs;
     const layout = known<DiskLayout & JsonObject>(maybe, `layout of ${disk}`);
     const { file } = context.outputs(disk) as LocalLoopOutputs;
-    for (const [offset, length] of gaps(layout)) await clearExtent(context, file, offset, length);
+    for (const [offset, length] of gaps(layout)) await clearTraces(context, file, offset, length);
+    // Of an earlier table on a disk of this machine, which destroy leaves: the boot loader is made anew after this.
+    if (await isMachineDisk(file)) await clearExtent(context, file, 0, firstUse(layout));
     const pieces = tablePieces(layout);
     await writePieces(file, pieces);
     return { file, extents: pieces.map(({ offset, bytes }) => [offset, bytes.length] as const) };
@@ -76,7 +87,7 @@ export const partitioning: Kind = {
 
   async destroy(recorded, context) {
     const { file, extents } = recorded.outputs as Partial<PartitioningOutputs>;
-    if (file === undefined || extents === undefined || (await statOrUndefined(file)) === undefined) return;
-    for (const [offset, length] of extents) await clearExtent(context, file, offset, length);
+    if (file === undefined || extents === undefined) return;
+    for (const [offset, length] of extents) await clearRecorded(context, file, offset, length);
   },
 };

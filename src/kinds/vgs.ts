@@ -2,7 +2,7 @@ import { readVolumeGroup } from '../blockdev/lvm-text.ts';
 import type { JsonObject } from '../util/json.ts';
 import { statOrUndefined } from './disk-file.ts';
 import type { FileExtent, VgsInputs } from './disk-inputs.ts';
-import { clearExtents, readFromExtents } from './extents.ts';
+import { clearRecordedExtents, readFromExtents } from './extents.ts';
 import type { Kind, Presence, RecordedResource } from './kind.ts';
 import { isSealed } from './luks-file.ts';
 import { writeGroup } from './vgs-file.ts';
@@ -35,7 +35,7 @@ export const vgs: Kind = {
 
   async destroy(recorded, context) {
     const { areas } = recorded.outputs as Partial<VgsOutputs>;
-    for (const area of areas ?? []) await clearExtents(context, area);
+    for (const area of areas ?? []) await clearRecordedExtents(context, area);
   },
 };
 
