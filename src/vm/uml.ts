@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { chmod, copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,7 +24,7 @@ const HOST_FILES = '/run/dib/host';
  * bulk copies, and nothing else is as quick to start. https://docs.kernel.org/virt/uml/user_mode_linux_howto_v2.html
  * Works as root, and as the root of a user namespace that may make mounts and pid namespaces.
  */
-export const umlBackend: VmBackend = { name: 'uml', title: 'user-mode Linux', bootLimit: 60, start };
+export const umlBackend: VmBackend = { name: 'uml', title: 'user-mode Linux', bootLimit: 120, start };
 
 async function start(options: VmOptions, onLine: (line: string) => void): Promise<VmProcess> {
   const directory = await mkdtemp(join(options.scratch, 'uml-'));
@@ -47,9 +46,10 @@ async function start(options: VmOptions, onLine: (line: string) => void): Promis
     await runner.run({ argv: ['mount', '-t', 'tmpfs', '-o', memoryOptions(options.memory), 'dib-vm', memory] });
     mounted = true;
     const child = await spawnChild({
-      argv: [...DIE_WITH_PARENT, 'unshare', ...OWN_PIDS, 'linux.uml', ...kernelArguments(options, directory, programs)],
+      argv: [...DIE_WITH_PARENT, 'unshare', ...OWN_PIDS, 'linux.uml', ...kernelArguments(options, programs)],
       env: minimalEnvironment({ TMPDIR: memory }),
-      cwd: '/',
+      // Its sockets have relative names: those of sockets may be 107 bytes long, unix(7), and a run's directory longer.
+      cwd: directory,
       stderrLines: CONSOLE_LINES,
       onStdoutLine: onLine,
     });
@@ -76,27 +76,32 @@ function memoryOptions(mebibytes: number): string {
 }
 
 /** https://docs.kernel.org/virt/uml/user_mode_linux_howto_v2.html, and what libexec/vm-agent takes from its environment. */
-function kernelArguments(options: VmOptions, directory: string, programs: string): string[] {
+function kernelArguments(options: VmOptions, programs: string): string[] {
+  const agent = fileURLToPath(new URL('../../libexec/vm-agent', import.meta.url));
   return [
     'root=/dev/root',
     'rootfstype=hostfs',
     'rootflags=/',
     'rw',
-    `init=${fileURLToPath(new URL('../../libexec/vm-agent', import.meta.url))}`,
+    `init=${quoteParameter(agent)}`,
     `mem=${options.memory}M`,
     'panic=-1',
     'con=null',
     'con0=null,fd:2',
     'ssl=null',
     'ssl0=fd:0,fd:1',
-    `uml_dir=${directory}`,
+    'uml_dir=.',
     'umid=uml',
     'DIB_CHANNEL=/dev/ttyS0',
-    `DIB_PATH=${programs}`,
+    `DIB_PATH=${quoteParameter(programs)}`,
     `DIB_MODULES=${UML_MODULES}`,
     `DIB_HOST=${HOST_FILES}`,
-    `DIB_RANDOM=${randomBytes(64).toString('hex')}`,
   ];
+}
+
+/** A value with spaces as the kernel's command line has it: Documentation/admin-guide/kernel-parameters. There is no way to write a quote. */
+function quoteParameter(value: string): string {
+  return value.includes(' ') ? `"${value}"` : value;
 }
 
 /**

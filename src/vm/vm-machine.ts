@@ -13,8 +13,8 @@ import { AgentChannel } from './agent-channel.ts';
 import type { VmBackend, VmEnd, VmOptions, VmProcess } from './backend.ts';
 import type { AgentHello, AgentReply } from './protocol.ts';
 
-/** Milliseconds that a machine has to power off. */
-const POWER_OFF_TIME = 15_000;
+/** Milliseconds that a machine has to write what is not on disk yet, and to power off. */
+const POWER_OFF_TIME = 60_000;
 /** Milliseconds between two requests to kill a command, and after which the machine is killed with it. */
 const KILL_INTERVAL = 1000;
 const KILL_TIME = 10_000;
