@@ -51,6 +51,7 @@ export async function preflight(plan: Plan): Promise<void> {
       ExitCode.Unavailable,
     );
   }
+  if (plan.worker.name === 'vm') await requireMachine(plan);
   const needed = plan.resource_changes.flatMap((change) => change.requires.filter((requirement) => requirement.need === 'tool'));
   const missing = missingTools([...new Set(needed.map((tool) => tool.name))]);
   if (missing.length === 0) return;
@@ -64,6 +65,26 @@ export async function preflight(plan: Plan): Promise<void> {
       summary: `Programs are missing: ${listOf(missing.map((tool) => tool.name))}`,
       detail: missing.map((tool) => `  ${tool.name}: ${why(tool.name)}`).join('\n'),
       help: `Install them with \`dib doctor --install\`, or with \`apt-get install ${packages.join(' ')}\`.`,
+    },
+    ExitCode.Unavailable,
+  );
+}
+
+/** Fails where no virtual machine can be started that offers what the plan needs. */
+async function requireMachine(plan: Plan): Promise<void> {
+  const { probeBackends } = await import('../vm/open.ts');
+  const backends = await probeBackends();
+  const { machine } = plan.worker;
+  if (machine !== undefined && backends[machine].ok) return;
+  const wanted = machine === undefined ? (['uml', 'qemu'] as const) : [machine];
+  const found = wanted.map((name) => backends[name]);
+  const helps = found.flatMap(({ help }) => (help === undefined ? [] : [help]));
+  fail(
+    {
+      code: 'DIB_APPLY_WORKER',
+      summary: `The worker \`vm\` cannot run here: ${found.map(({ ok, reason }) => (ok ? `${reason}, but its kernel lacks what is needed` : reason)).join('; ')}`,
+      detail: `The plan needs it: ${plan.worker.reason}.`,
+      help: helps.length === 0 ? 'See `dib doctor`.' : helps.join(' Or: '),
     },
     ExitCode.Unavailable,
   );

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { ExitCode } from '../diagnostics/errors.ts';
+import type { Machine } from '../exec/machine.ts';
 import { openScratch } from '../rootfs/scratch.ts';
 import { readHost } from '../state/host.ts';
 import { openState, type StateStore } from '../state/store.ts';
@@ -76,7 +77,7 @@ async function carryOut(job: Job, build: RuntimeBuilder, emit: Emit, interrupts:
   const scratch = await openScratch(paths.scratch);
   try {
     const runtime = await build(job, host);
-    const machines = createMachines(host.bootId);
+    const machines = createMachines(host.bootId, virtualMachine(job));
     const surroundings: Surroundings = { store, kinds: runtime.kinds, paths, emit, interrupts, machines, logs };
     try {
       return await inRuntime(job, runtime, surroundings);
@@ -86,6 +87,16 @@ async function carryOut(job: Job, build: RuntimeBuilder, emit: Emit, interrupts:
   } finally {
     await scratch.close();
   }
+}
+
+/** How the virtual machine of a run is booted, if it has one: at first use. */
+function virtualMachine({ plan, paths }: Job): (() => Promise<Machine>) | undefined {
+  const { name, machine } = plan.worker;
+  if (name !== 'vm' || machine === undefined) return undefined;
+  return async () => {
+    await mkdir(paths.scratch, { recursive: true });
+    return (await import('../vm/open.ts')).openMachine({ backend: machine, scratch: paths.scratch, cache: paths.cache });
+  };
 }
 
 async function inRuntime(job: Job, runtime: Runtime, surroundings: Surroundings): Promise<ExitCode> {
