@@ -4,7 +4,8 @@ import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { hasErrors } from '../diagnostics/diagnostic.ts';
 import { DibError, fail } from '../diagnostics/errors.ts';
 import { quoted } from '../diagnostics/printable.ts';
-import type { Kind, Paths, Presence, Realisation, RecordedResource } from '../kinds/kind.ts';
+import { type HostFiles, hostFiles } from '../host/files.ts';
+import type { Kind, Paths, Realisation, RecordedResource } from '../kinds/kind.ts';
 import { baseDigest, bootstrapInputs, nativeDistro } from '../kinds/layer-graph.ts';
 import { cachedKeys, findBase, layerId, readLayer } from '../rootfs/cache-layout.ts';
 import { jsonDigest } from '../util/hash.ts';
@@ -12,8 +13,9 @@ import type { Json } from '../util/json.ts';
 import { deletion, destructionOrder, diff } from './diff.ts';
 import { type ExpandOptions, type Expansion, expand } from './expand.ts';
 import type { Kernels } from './kernels.ts';
-import type { Facts, Plan, WorkerName } from './plan.ts';
+import type { Facts, Plan, ResourceChange, TeardownStep, WorkerName } from './plan.ts';
 import type { Prepared, ReadImage } from './prepare.ts';
+import { NOT_REFRESHED, type Refreshed, refresh } from './refresh.ts';
 import { summarise } from './summary.ts';
 import { chooseRealisations, chooseWorker } from './worker-choice.ts';
 
@@ -34,6 +36,8 @@ export interface PlanOptions {
   readonly target: readonly string[];
   /** Forget what is known of the mirror and look again. */
   readonly upgrade: boolean;
+  /** Look whether all that is recorded is still there and as it was; default true. */
+  readonly refresh?: boolean | undefined;
 }
 
 export interface PlanRequest {
@@ -46,6 +50,8 @@ export interface PlanRequest {
   readonly isRoot: boolean;
   /** What could attach block devices; asked only when something has to be. */
   readonly kernels: () => Promise<Kernels>;
+  /** Where loop devices, mounts and the like are looked up; default: this machine. */
+  readonly host?: HostFiles | undefined;
 }
 
 /** A plan, with the warnings found on the way. */
@@ -65,11 +71,15 @@ export async function makePlan(request: PlanRequest): Promise<MadePlan> {
   if (hasErrors(expansion.diagnostics)) throw new DibError(expansion.diagnostics);
   const recorded = new Map(past.resources.map((resource) => [resource.address, resource]));
   requireAddresses(options, [...expansion.resources.map(({ address }) => address), ...recorded.keys()]);
+  const refreshed =
+    options.refresh === false
+      ? NOT_REFRESHED
+      : await refresh({ ...request, resources: past.resources, host: request.host ?? hostFiles() });
   const changes = diff({
     resources: expansion.resources,
     keys: expansion.keys,
     recorded,
-    presence: await probeAll(past.resources, kinds, paths),
+    presence: refreshed.presence,
     cachedKeys: cachedKeys(paths.cache),
     kinds,
     replace: new Set([...options.replace, ...(options.upgrade ? ['layer.bootstrap'] : [])]),
@@ -94,13 +104,25 @@ export async function makePlan(request: PlanRequest): Promise<MadePlan> {
     },
     facts,
     resource_changes: changes,
+    ...outsideChanges(refreshed, teardownFor(changes, refreshed)),
     disks: expansion.disks,
     summary: summarise(changes),
     bound_to: bindingOf(image, past),
     options: recordedOptions(options),
-    warnings: notes(options),
+    warnings: [...notes(options), ...refreshed.foreign],
   };
   return { plan, warnings: expansion.diagnostics };
+}
+
+/** What keeps the files in use goes before anything is made or removed, and in any case where nobody recorded it. */
+function teardownFor(changes: readonly ResourceChange[], { teardown }: Refreshed): readonly TeardownStep[] {
+  const acts = changes.some(({ change }) => change.actions[0] !== 'no-op');
+  return acts || teardown.some((step) => !step.known) ? teardown : [];
+}
+
+/** Members that are absent when there is nothing to tell. */
+function outsideChanges({ drift }: Refreshed, teardown: readonly TeardownStep[]): Pick<Plan, 'resource_drift' | 'teardown'> {
+  return { ...(drift.length > 0 && { resource_drift: drift }), ...(teardown.length > 0 && { teardown }) };
 }
 
 /** The plan that removes what the state knows; outputs stay unless they are asked for. */
@@ -111,8 +133,10 @@ export function makeDestroyPlan(request: {
   readonly outputs: boolean;
   readonly dibVersion: string;
   readonly isRoot: boolean;
+  /** What the host shows; default: nothing but what is recorded. */
+  readonly refreshed?: Refreshed | undefined;
 }): Plan {
-  const { past, kinds } = request;
+  const { past, kinds, refreshed = NOT_REFRESHED } = request;
   // An output without a recorded result was never finished: there is nothing to keep.
   const finished = (resource: RecordedResource) => resource.outputs['path'] !== undefined;
   const kept = (resource: RecordedResource) => resource.kind === 'output' && !request.outputs && finished(resource);
@@ -140,11 +164,15 @@ export function makeDestroyPlan(request: {
     worker,
     facts: past.facts,
     resource_changes: changes,
+    ...outsideChanges({ ...refreshed, drift: [] }, refreshed.teardown),
     disks: [],
     summary: summarise(changes),
     bound_to: { configuration_sha256: '', elements_sha256: '', lineage: past.lineage, serial: past.serial },
     options: { outputs: request.outputs },
-    warnings: outputs.length === 0 ? [] : [`These outputs are kept: ${outputs.join(', ')}. Destroy them too with --outputs.`],
+    warnings: [
+      ...(outputs.length === 0 ? [] : [`These outputs are kept: ${outputs.join(', ')}. Destroy them too with --outputs.`]),
+      ...refreshed.foreign,
+    ],
   };
 }
 
@@ -193,20 +221,6 @@ function expandMeasured(
   return { expansion: expand(image, { ...options, facts: measured }), facts: measured };
 }
 
-async function probeAll(
-  resources: readonly RecordedResource[],
-  kinds: ReadonlyMap<string, Kind>,
-  paths: Paths,
-): Promise<Map<string, Presence>> {
-  const probes = resources
-    .filter((resource) => resource.status === 'created')
-    .map(async (resource): Promise<[string, Presence] | undefined> => {
-      const kind = kinds.get(resource.kind);
-      return kind === undefined ? undefined : [resource.address, await kind.probe(resource, paths)];
-    });
-  return new Map((await Promise.all(probes)).filter((probe) => probe !== undefined));
-}
-
 function addressOfDisk({ devices }: Prepared, name: string): string {
   return `${devices.disks.find((disk) => disk.name === name)?.plugin ?? 'local_loop'}.${name}`;
 }
@@ -234,6 +248,7 @@ function recordedOptions(options: PlanOptions): Plan['options'] {
     replace: [...options.replace],
     target: [...options.target],
     upgrade: options.upgrade,
+    ...(options.refresh === false && { refresh: false }),
   };
 }
 

@@ -44,8 +44,10 @@ export async function refresh(request: RefreshRequest): Promise<Refreshed> {
     resources,
     things.filter((thing) => !knows(thing)),
   );
+  // What the cache lost is made again when something needs it: that is no drift.
   const drift = destructionOrder(resources)
     .reverse()
+    .filter(({ kind }) => request.kinds.get(kind)?.cached !== true)
     .flatMap((recorded) => {
       const { address } = recorded;
       return (
