@@ -1,4 +1,4 @@
-import type { BlockDevices } from './devices.ts';
+import type { BlockDevices, DeviceNode } from './devices.ts';
 
 /** What an image must be able to do at run time to use its own disks. */
 export type StorageFeature = 'lvm' | 'lvm-thin' | 'luks' | 'raid' | 'btrfs' | 'xfs';
@@ -7,13 +7,15 @@ export interface StorageNeed {
   readonly feature: StorageFeature;
   /** Address of the first block device that asks for it. */
   readonly because: string;
+  /** JSON pointer of its declaration. */
+  readonly pointer: string;
 }
 
 /** What the layout needs of the image beyond what every system can do; each feature once. */
 export function storageNeeds(devices: BlockDevices): readonly StorageNeed[] {
   const thin = devices.lvs.find(({ type }) => type !== 'linear');
   const filesystem = (wanted: string) => devices.filesystems.find(({ type }) => type === wanted);
-  const found: readonly (readonly [StorageFeature, string, { readonly name: string } | undefined])[] = [
+  const found: readonly (readonly [StorageFeature, string, DeviceNode | undefined])[] = [
     ['lvm', 'vgs', devices.vgs[0]],
     ['lvm-thin', 'lvs', thin],
     ['luks', 'luks', devices.luks[0]],
@@ -21,5 +23,7 @@ export function storageNeeds(devices: BlockDevices): readonly StorageNeed[] {
     ['btrfs', 'mkfs', filesystem('btrfs')],
     ['xfs', 'mkfs', filesystem('xfs')],
   ];
-  return found.flatMap(([feature, kind, node]) => (node === undefined ? [] : [{ feature, because: `${kind}.${node.name}` }]));
+  return found.flatMap(([feature, kind, node]) =>
+    node === undefined ? [] : [{ feature, because: `${kind}.${node.name}`, pointer: node.pointer }],
+  );
 }

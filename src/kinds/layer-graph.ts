@@ -31,7 +31,13 @@ export interface BootstrapInputs extends JsonObject {
 /** One thing that a layer does, in order. */
 export type LayerStep =
   | { readonly run: 'hook'; readonly phase: Phase; readonly name: string; readonly element: string; readonly sha256: string }
-  | { readonly run: 'install' | 'uninstall'; readonly phase: Phase; readonly packages: readonly string[] }
+  | {
+      readonly run: 'install' | 'uninstall';
+      readonly phase: Phase;
+      readonly packages: readonly string[];
+      /** No initramfs is made yet: the step `initramfs` follows. */
+      readonly initramfs?: 'later';
+    }
   /** Makes every initramfs anew, with copies of the system's files. */
   | { readonly run: 'initramfs'; readonly phase: Phase };
 
@@ -106,14 +112,15 @@ export function bootstrapInputs(distro: DistroConfig, mirrorDigest?: string): Bo
  * A layer with nothing to do is left out; layer.finalise is always there.
  */
 export function layerResources(set: ElementSet, image: ImageConfig, options: LayerGraphOptions): Resource[] {
-  const install = phaseSteps(set, 'install.d');
+  const later = options.initramfsFiles.length > 0;
+  const install = phaseSteps(set, 'install.d', later);
   const packagesEnd = install.findIndex((step) => step.run === 'install') + 1;
   const plan: [StepsInputs['layer'], readonly LayerStep[]][] = [
     ['root', hookSteps(set, 'root.d')],
-    ['pre-install', [...hookSteps(set, 'extra-data.d'), ...phaseSteps(set, 'pre-install.d')]],
+    ['pre-install', [...hookSteps(set, 'extra-data.d'), ...phaseSteps(set, 'pre-install.d', later)]],
     ['packages', install.slice(0, packagesEnd)],
     ['install', install.slice(packagesEnd)],
-    ['post-install', [...phaseSteps(set, 'post-install.d'), ...hookSteps(set, 'post-root.d')]],
+    ['post-install', [...phaseSteps(set, 'post-install.d', later), ...hookSteps(set, 'post-root.d')]],
     ['finalise', [...hookSteps(set, 'pre-finalise.d'), ...finaliseSteps(set, options), ...hookSteps(set, 'cleanup.d')]],
   ];
   const native = nativeDistro(set, image);
@@ -200,11 +207,12 @@ function finaliseSteps(set: ElementSet, { initramfsFiles }: LayerGraphOptions): 
   return hooks.toSpliced(later === -1 ? hooks.length : later, 0, { run: 'initramfs', phase: 'finalise.d' });
 }
 
-function phaseSteps(set: ElementSet, phase: keyof typeof PACKAGE_STEPS): LayerStep[] {
+function phaseSteps(set: ElementSet, phase: keyof typeof PACKAGE_STEPS, initramfsLater: boolean): LayerStep[] {
   const named = hookSteps(set, phase).map((step): [string, LayerStep] => [step.run === 'hook' ? step.name : '', step]);
   for (const run of ['install', 'uninstall'] as const) {
     const packages = set.packages[phase][run].map((request) => request.name);
-    if (packages.length > 0) named.push([PACKAGE_STEPS[phase][run], { run, phase, packages }]);
+    if (packages.length > 0)
+      named.push([PACKAGE_STEPS[phase][run], { run, phase, packages, ...(initramfsLater ? { initramfs: 'later' } : {}) }]);
   }
   return named.sort(([a], [b]) => compareHookNames(a, b)).map(([, step]) => step);
 }

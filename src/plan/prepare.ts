@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { checkBoot } from '../blockdev/boot-rules.ts';
 import { builtinBlockDevice } from '../blockdev/builtin.ts';
 import type { BlockDevices } from '../blockdev/devices.ts';
 import { type EnvironmentDefaults, environmentDefaults } from '../blockdev/environment.ts';
+import { Issues } from '../blockdev/issues.ts';
 import { parseBlockDevices } from '../blockdev/parse.ts';
 import type { ImageConfig, LoadedImage } from '../config/image.ts';
 import { debianArchitecture } from '../config/known-distros.ts';
@@ -17,7 +19,7 @@ import type { ElementSet } from '../elements/element.ts';
 import { loadElements } from '../elements/load.ts';
 import type { Json } from '../util/json.ts';
 import type { Places } from './expand.ts';
-import { withStoragePackages } from './storage-packages.ts';
+import { becomesDisk, checkStoragePackages, withStoragePackages } from './storage-packages.ts';
 
 /** An image with everything read that its plan depends on. Plain JSON: it travels to the worker as it is. */
 export interface Prepared {
@@ -80,6 +82,8 @@ export async function prepareImage(
   diagnostics.push(...defaults.diagnostics);
   const devices = source === undefined ? undefined : parseDevices(config.name, source, defaults.value ?? {});
   diagnostics.push(...(devices?.diagnostics ?? []));
+  if (source !== undefined && elements.value !== undefined && devices?.value !== undefined)
+    diagnostics.push(...bootDiagnostics(config, elements.value, devices.value, source));
   if (source === undefined || elements.value === undefined || devices?.value === undefined || hasErrors(diagnostics))
     return { diagnostics };
   const prepared: Prepared = {
@@ -95,6 +99,20 @@ export async function prepareImage(
   };
   const places: Places = { locateDevice: source.locate, devicePrefix: source.pointerPrefix, locateOutput: image.locate };
   return { value: { image: prepared, places }, diagnostics };
+}
+
+/** Whether the image can use its disks, and start from them with dib's boot loader; another one may do better. */
+function bootDiagnostics(
+  config: ImageConfig,
+  elements: ElementSet,
+  devices: BlockDevices,
+  { locate, pointerPrefix }: BlockDeviceSource,
+): readonly Diagnostic[] {
+  const issues = new Issues(locate, pointerPrefix);
+  checkStoragePackages(elements, config, devices, issues);
+  const booted = elements.elements.some(({ name, builtin }) => name === 'bootloader' && builtin);
+  if (booted && becomesDisk(config, devices)) checkBoot(devices, { arch: elements.environment['ARCH'] ?? 'amd64' }, issues);
+  return issues.diagnostics;
 }
 
 /** diskimage-builder's interface is its environment: what the caller exports counts, image.yaml wins. */

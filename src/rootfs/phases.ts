@@ -23,7 +23,13 @@ import { GUEST_HOOKS, lendFiles, type SandboxOptions, sandboxArguments } from '.
 /** One thing to do in a tree. */
 export type PhaseStep =
   | { readonly run: 'hook'; readonly phase: Phase; readonly name: string; readonly element: string }
-  | { readonly run: 'install' | 'uninstall'; readonly phase: Phase; readonly packages: readonly string[] }
+  | {
+      readonly run: 'install' | 'uninstall';
+      readonly phase: Phase;
+      readonly packages: readonly string[];
+      /** No initramfs is made for it: the step `initramfs` follows. */
+      readonly initramfs?: 'later';
+    }
   | { readonly run: 'initramfs'; readonly phase: Phase };
 
 /** What makes the initramfs of every kernel anew, inside the tree. */
@@ -140,8 +146,9 @@ function runHook(hooks: string, file: string, session: Session): string[] {
 function program(step: PhaseStep, session: Session): readonly string[] {
   if (step.run === 'hook') return runHook(GUEST_HOOKS, `${step.phase}/${step.name}`, session);
   if (step.run === 'initramfs') return [`${GUEST_HOOKS}/.dib/guest/${INITRAMFS_COMMAND.join(' ')}`];
+  const later = step.initramfs === 'later' ? ['--later'] : [];
   const remove = step.run === 'uninstall' ? ['-e'] : [];
-  return [`${GUEST_HOOKS}/.dib/guest/install-with-initramfs`, ...remove, ...step.packages];
+  return [`${GUEST_HOOKS}/.dib/guest/install-with-initramfs`, ...later, ...remove, ...step.packages];
 }
 
 function inside(argv: readonly string[], session: Session): Command {
