@@ -1,6 +1,7 @@
 import type { ChalkInstance } from 'chalk';
 import type { Actions, Plan, ResourceChange } from '../plan/plan.ts';
 import { drawDisks } from './disk-map.ts';
+import { renderDrift, renderTeardown } from './drift-text.ts';
 
 const SYMBOLS: Readonly<Record<string, { readonly symbol: string; readonly meaning: string }>> = {
   create: { symbol: '  +', meaning: 'create' },
@@ -15,7 +16,7 @@ const SYMBOLS: Readonly<Record<string, { readonly symbol: string; readonly meani
 export function renderPlan(plan: Plan, colour: ChalkInstance, columns = 80): string {
   const shown = plan.resource_changes.filter(isShown);
   const acting = plan.resource_changes.filter((change) => !isNoOp(change.change.actions));
-  const parts = [where(plan, colour)];
+  const parts = [where(plan, colour), renderDrift(plan, colour), renderTeardown(plan.teardown ?? [], colour)];
   if (acting.length === 0) parts.push(noChanges(plan, colour));
   else {
     parts.push(legend(shown), shown.map((change) => paragraph(change, colour)).join('\n\n'), upToDate(plan));
@@ -41,6 +42,7 @@ function isShown(change: ResourceChange): boolean {
 }
 
 function where(plan: Plan, colour: ChalkInstance): string {
+  if (plan.mode === 'refresh-only') return `Image ${colour.bold(plan.image.name)}: only the state is written`;
   const lines = [`Image ${colour.bold(plan.image.name)}: worker ${colour.bold(plan.worker.name)}, ${plan.worker.reason}`];
   for (const [disk, realisation] of Object.entries(plan.worker.realisation)) {
     lines.push(`  ${disk}: ${colour.bold(realisation.name)}, ${realisation.reason}`);
@@ -51,10 +53,17 @@ function where(plan: Plan, colour: ChalkInstance): string {
 }
 
 function noChanges(plan: Plan, colour: ChalkInstance): string {
+  if (plan.mode === 'refresh-only')
+    return (plan.resource_drift ?? []).length > 0 ? '' : `${colour.green('No changes.')} ${UNMOVED}`;
+  if ((plan.teardown ?? []).length > 0) return `${colour.green('No other changes.')}`;
   return plan.mode === 'destroy'
     ? `${colour.green('No changes.')} There is nothing to destroy.`
     : `${colour.green('No changes.')} The image is up to date with its configuration.`;
 }
+
+const UNMOVED = `All objects still match the state.
+
+dib has checked that the real objects still match the result of your most recent changes, and found no differences.`;
 
 function legend(shown: readonly ResourceChange[]): string {
   const used = new Set(shown.map((change) => change.change.actions.join(',')));
