@@ -1,7 +1,7 @@
 // What the set-up scripts know of this machine. Plain Node.js without dependencies: node_modules may not be there yet.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Directory of this checkout. */
@@ -61,8 +61,13 @@ export function missingTools(kinds) {
 }
 
 function isPresent({ name, file }) {
+  if (file?.endsWith('*')) return namesIn(dirname(file)).some((found) => found.startsWith(basename(file).slice(0, -1)));
   if (file !== undefined) return existsSync(file);
   return SEARCH_PATH.some((directory) => isExecutable(join(directory, name)));
+}
+
+function namesIn(directory) {
+  return existsSync(directory) ? readdirSync(directory) : [];
 }
 
 function isExecutable(path) {

@@ -2,7 +2,9 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { release, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import type { Capability } from '../exec/capability.ts';
 import { probeCommand } from '../exec/probe.ts';
+import { probeBackends } from '../vm/open.ts';
 import { type Finding, firstLine, readText } from './finding.ts';
 import { probeKvm } from './kvm.ts';
 import { probeLoop } from './loop.ts';
@@ -24,12 +26,13 @@ export async function probeFeatures(root: boolean): Promise<readonly Feature[]> 
   // /var/tmp is on a disk where /tmp may be memory: closer to where the cache of layers lies.
   const scratch = await mkdtemp(join(existsSync('/var/tmp') ? '/var/tmp' : tmpdir(), 'dib-doctor-'));
   try {
-    const [overlay, overlayUserns, userns, loop, kvm] = await Promise.all([
+    const [overlay, overlayUserns, userns, loop, kvm, machines] = await Promise.all([
       root ? probeOverlay(join(scratch, 'host'), []) : untried(),
       probeOverlay(join(scratch, 'userns'), ['--user', '--map-root-user']),
       probeUserNamespace(root),
       root ? probeLoop(scratch) : { loop: untried(), partitions: untried() },
       probeKvm(scratch),
+      virtualMachines(),
     ]);
     return [
       { name: 'overlay', ...overlay, why: 'stacks the layers of the root file system, as root', needed: root },
@@ -40,11 +43,21 @@ export async function probeFeatures(root: boolean): Promise<readonly Feature[]> 
       { name: 'partition scanning', ...loop.partitions, why: 'nothing: dib attaches partitions as loop slices', needed: false },
       ...filesystemFeatures(),
       { name: 'device-mapper', ...deviceMapper(), why: 'LVM and LUKS in realisation "attached"', needed: false },
-      { name: 'kvm', ...kvm, why: 'makes dib boot fast', needed: false },
+      { name: 'kvm', ...kvm, why: 'makes dib boot and QEMU of worker vm fast', needed: false },
+      ...machines,
     ];
   } finally {
     await removeScratch(scratch);
   }
+}
+
+async function virtualMachines(): Promise<readonly Feature[]> {
+  const { uml, qemu } = await probeBackends();
+  const why = 'worker vm: RAID, thin volumes and others where this kernel cannot make them';
+  const feature = (name: string, { ok, reason, help }: Capability): Feature => {
+    return { name, state: ok ? 'found' : 'missing', detail: reason, help, why, needed: false };
+  };
+  return [feature('virtual machine: user-mode Linux', uml), feature('virtual machine: QEMU', qemu)];
 }
 
 function untried(): Finding {

@@ -1,5 +1,5 @@
-import { accessSync, constants, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { searchPath } from '../exec/probe.ts';
 import { findTool, type Tool } from '../exec/tools.ts';
 
@@ -30,7 +30,15 @@ function isExecutableFile(path: string): boolean {
 /** Where a tool lies, if it is there. */
 export function locateTool(tool: Tool): string | undefined {
   if (tool.file === undefined) return findProgram(tool.name);
-  return statSync(tool.file, { throwIfNoEntry: false })?.isFile() === true ? tool.file : undefined;
+  return filesLike(tool.file).find((file) => statSync(file, { throwIfNoEntry: false })?.isFile() === true);
+}
+
+/** The file itself, or all those whose names begin like that. */
+function filesLike(path: string): readonly string[] {
+  if (!path.endsWith('*')) return [path];
+  const [directory, start] = [dirname(path), basename(path).slice(0, -1)];
+  const names = existsSync(directory) ? readdirSync(directory) : [];
+  return names.filter((name) => name.startsWith(start)).map((name) => join(directory, name));
 }
 
 /** Those of the named tools that this host lacks, with what to install; names that the table lacks are looked up on PATH. */

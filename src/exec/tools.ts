@@ -19,7 +19,7 @@ export interface Tool {
   readonly why: string;
   /** Arguments that make it print its version. */
   readonly version?: readonly string[] | undefined;
-  /** Absolute path that must exist, in place of a program on PATH. */
+  /** Absolute path that must exist, in place of a program on PATH. A `*` at its end stands for any characters. */
   readonly file?: string | undefined;
   /** Needed only without root. */
   readonly unprivilegedOnly?: boolean | undefined;

@@ -68,11 +68,11 @@ async function probeUml(): Promise<Capability> {
 }
 
 async function probeQemu(): Promise<Capability> {
-  const [{ QEMU }, { findKernel }] = await Promise.all([import('./qemu-argv.ts'), import('./qemu-kernel.ts')]);
-  const [missing] = missingTools([QEMU]);
+  const [{ QEMU_PROGRAMS }, { findKernel }] = await Promise.all([import('./qemu-argv.ts'), import('./qemu-kernel.ts')]);
+  const [missing] = missingTools(QEMU_PROGRAMS);
   if (missing !== undefined) {
-    const help = `Install it: \`apt-get install ${missing.package ?? QEMU}\`.`;
-    return { ok: false, reason: `the program \`${QEMU}\` is not installed`, help };
+    const help = `Install it: \`apt-get install ${missing.package ?? missing.name}\`.`;
+    return { ok: false, reason: `the program \`${missing.name}\` is not installed`, help };
   }
   const found = await findKernel();
   return found.ok ? { ok: true, reason: `QEMU is installed, and the kernel ${found.kernel.version} to boot in it` } : found;

@@ -14,6 +14,9 @@ export interface QemuMachine {
 /** The program that the machine runs in. */
 export const QEMU = 'qemu-system-x86_64';
 
+/** Programs of this host that bring the machine up, and bash, which runs the scripts in it. */
+export const QEMU_PROGRAMS: readonly string[] = [QEMU, 'setpriv', 'cpio', 'modprobe', 'bash', 'base64'];
+
 /** Name of the bus that disks are plugged into. */
 export const DISK_BUS = 'disks.0';
 

@@ -39,6 +39,9 @@ describe('missingTools', () => {
   it('looks for a file where the tool is one', () => {
     expect(locateTool({ ...tool('ovmf'), file: '/etc/passwd' })).toBe('/etc/passwd');
     expect(locateTool({ ...tool('ovmf'), file: '/nowhere/OVMF.fd' })).toBeUndefined();
+    expect(locateTool({ ...tool('linux'), file: '/etc/passw*' })).toMatch(/^\/etc\/passwd/);
+    expect(locateTool({ ...tool('linux'), file: '/etc/nothing-of-this-name*' })).toBeUndefined();
+    expect(locateTool({ ...tool('linux'), file: '/nowhere/vmlinuz-*' })).toBeUndefined();
   });
 
   it('needs the id mapping tools only without root', () => {
