@@ -1,7 +1,6 @@
 import { quoted } from '../diagnostics/printable.ts';
 import type { BlockDevices } from './devices.ts';
-import type { Issues } from './issues.ts';
-import { member } from './issues.ts';
+import { type Issues, member } from './issues.ts';
 import { type Item, title } from './item.ts';
 import { mapperName } from './lvm-names.ts';
 
@@ -33,48 +32,71 @@ export function checkIdentity(issues: Issues, items: readonly Item[], devices: B
   for (const { base, path, pointer } of devices.subvolumes) {
     unique.add('DIB_BLOCKDEV_DUPLICATE_SUBVOLUME', 'path', path, pointer, 'path', base);
   }
-  // In the order of the file, not of mounting: the second one is the one to change.
-  for (const item of items.filter(({ kind }) => kind === 'mount')) {
-    const mount = devices.mounts.find(({ pointer }) => pointer === item.pointer);
-    if (mount?.mountPoint.startsWith('/')) {
-      unique.add('DIB_BLOCKDEV_DUPLICATE_MOUNT_POINT', 'mount point', mount.mountPoint, item.pointer, 'mount_point');
-    }
+  for (const { mountPoint, pointer } of devices.mounts) {
+    if (mountPoint.startsWith('/'))
+      unique.add('DIB_BLOCKDEV_DUPLICATE_MOUNT_POINT', 'mount point', mountPoint, pointer, 'mount_point');
   }
+  unique.report();
+}
+
+interface Use {
+  readonly code: string;
+  /** What it is, for people. */
+  readonly what: string;
+  readonly value: string;
+  /** What to change. */
+  readonly key: string;
+  readonly item: Item;
+  /** Where it has to be unique, when that is not everywhere. */
+  readonly scope: string;
 }
 
 class Unique {
   readonly #issues: Issues;
   readonly #items: ReadonlyMap<string, Item>;
-  readonly #seen = new Map<string, Item>();
+  readonly #order: ReadonlyMap<Item, number>;
+  readonly #uses: Use[] = [];
 
   constructor(issues: Issues, items: readonly Item[]) {
     this.#issues = issues;
     this.#items = new Map(items.map((item) => [item.pointer, item]));
+    this.#order = new Map(items.map((item, index) => [item, index]));
   }
 
-  /** `key`: what to change, in the node declared at `pointer`. `scope`: where it has to be unique, when that is not everywhere. */
+  /** Something that the node declared at `pointer` has for itself. */
   add(code: string, what: string, value: string, pointer: string, key: string, scope = ''): void {
     const item = this.#items.get(pointer);
-    if (item === undefined || !item.named) return;
-    const id = JSON.stringify([code, scope, value]);
-    const first = this.#seen.get(id);
-    if (first === undefined) {
-      this.#seen.set(id, item);
-      return;
-    }
-    // Two nodes of the same name have been told as such.
-    if (first.name === item.name) return;
-    const written = item.values[key] !== undefined;
-    this.#issues.error(code, written ? member(pointer, key) : pointer, {
-      summary: `the ${what} ${quoted(value)} is used by ${title(first)} and by ${title(item)}`,
-      help: `give one of them another \`${key}\``,
-      part: written ? 'value' : 'key',
-      related: [{ message: `${title(first)} is here`, pointer: first.pointer, part: 'key' }],
-    });
+    if (item?.named) this.#uses.push({ code, what, value, key, item, scope });
   }
 
   /** Only identifiers that somebody wrote: derived ones differ, and those of an mbr partition follow from its table. */
   addWritten(code: string, key: string, value: string, pointer: string): void {
     if (this.#items.get(pointer)?.values[key] !== undefined) this.add(code, key, value, pointer, key);
+  }
+
+  /** In the order of the file: the second one is the one to change. */
+  report(): void {
+    const seen = new Map<string, Item>();
+    for (const use of [...this.#uses].sort((a, b) => this.#place(a) - this.#place(b))) {
+      const id = JSON.stringify([use.code, use.scope, use.value]);
+      const first = seen.get(id);
+      if (first === undefined) seen.set(id, use.item);
+      // Two nodes of the same name have been told as such.
+      else if (first.name !== use.item.name) this.#complain(use, first);
+    }
+  }
+
+  #place({ item }: Use): number {
+    return this.#order.get(item) ?? 0;
+  }
+
+  #complain({ code, what, value, key, item }: Use, first: Item): void {
+    const written = item.values[key] !== undefined;
+    this.#issues.error(code, written ? member(item.pointer, key) : item.pointer, {
+      summary: `the ${what} ${quoted(value)} is used by ${title(first)} and by ${title(item)}`,
+      help: `give one of them another \`${key}\``,
+      part: written ? 'value' : 'key',
+      related: [{ message: `${title(first)} is here`, pointer: first.pointer, part: 'key' }],
+    });
   }
 }

@@ -90,9 +90,8 @@ class Notation {
           value === null
             ? `\`${plugin}\` has no value`
             : `\`${plugin}\` must be a mapping${plugin === 'luks' ? '' : `, not ${describe(value)}`}`,
-        sensitive: plugin === 'luks' && value !== null,
         help: `give its settings below it: ${listOf(Object.keys(GRAMMAR[plugin].keys))}`,
-        part,
+        ...(plugin === 'luks' && value !== null ? { sensitive: true } : { part }),
       });
       return;
     }
@@ -102,7 +101,6 @@ class Notation {
     }
     const item = makeItem(plugin, value, pointer, parent?.name, this.#issues);
     this.#items.push(item);
-    this.#lists(item);
     this.#children(item);
   }
 
@@ -123,34 +121,31 @@ class Notation {
   }
 
   /** Nodes that are written in a list of another one: partitions, subvolumes, parts of an lvm. */
-  #lists(owner: Item): void {
-    for (const kind of NODE_KINDS) {
-      const { written, noun } = GRAMMAR[kind];
-      if (typeof written === 'string' || written.in !== owner.kind) continue;
-      const list = owner.values[written.list];
-      // Missing or wrong lists are told where their owner is read.
-      if (!isList(list)) continue;
-      for (const [index, value] of list.entries()) {
-        const pointer = member(member(owner.pointer, written.list), index);
-        if (!isObject(value)) {
-          this.#issues.error('DIB_BLOCKDEV_NOT_A_MAP', pointer, {
-            summary: `a ${noun} must be a mapping, not ${describe(value)}`,
-            help: `write \`- ${EXAMPLES[kind] ?? '{...}'}\``,
-          });
-          continue;
-        }
-        const item = makeItem(kind, value, pointer, parentOf(kind, owner), this.#issues, owner);
-        this.#items.push(item);
-        this.#children(item);
+  #list(kind: NodeKind, list: Json | undefined, at: string, owner: Item): void {
+    // Missing or wrong lists are told where their owner is read.
+    if (!isList(list)) return;
+    for (const [index, value] of list.entries()) {
+      const pointer = member(at, index);
+      if (!isObject(value)) {
+        this.#issues.error('DIB_BLOCKDEV_NOT_A_MAP', pointer, {
+          summary: `a ${GRAMMAR[kind].noun} must be a mapping, not ${describe(value)}`,
+          help: `write \`- ${EXAMPLES[kind] ?? '{...}'}\``,
+        });
+        continue;
       }
+      const item = makeItem(kind, value, pointer, parentOf(kind, owner), this.#issues, owner);
+      this.#items.push(item);
+      this.#children(item);
     }
   }
 
-  /** Nested plugins become nodes of their own; every other key must be one that the node knows. */
+  /** Nested plugins and entries of lists become nodes of their own; every other key must be one that the node knows. */
   #children(item: Item): void {
     const keys = Object.keys(GRAMMAR[item.kind].keys);
     for (const [key, value] of Object.entries(item.values)) {
       const pointer = member(item.pointer, key);
+      const listed = NODE_KINDS.find((kind) => isListOf(kind, item.kind, key));
+      if (listed !== undefined) this.#list(listed, value, pointer, item);
       if (keys.includes(key)) continue;
       if (isPlugin(key)) this.#plugin(key, value, pointer, item);
       else if (isSecretKey(item.kind, key)) reportSecret(this.#issues, item, key);
@@ -165,6 +160,11 @@ class Notation {
       }
     }
   }
+}
+
+function isListOf(kind: NodeKind, owner: NodeKind, key: string): boolean {
+  const { written } = GRAMMAR[kind];
+  return typeof written !== 'string' && written.in === owner && written.list === key;
 }
 
 /** What a node in a list stands on where it does not say: the device of its lvm, the disk of its table, its btrfs. */

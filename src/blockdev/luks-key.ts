@@ -76,20 +76,18 @@ function readSource(
   value: Readonly<Record<string, unknown>>,
 ): KeySource | undefined {
   const keys = Object.keys(value);
-  const unknown = keys.filter((key) => key !== 'file' && key !== 'env');
-  for (const key of unknown) {
-    const at = member(pointer, key);
-    if (SECRET.test(key)) secret(issues, at, item, '`key`');
+  const unknown = keys.find((key) => key !== 'file' && key !== 'env');
+  if (unknown !== undefined) {
+    if (SECRET.test(unknown)) secret(issues, pointer, item, '`key`');
     else {
-      issues.error('DIB_BLOCKDEV_KEY', at, {
+      issues.error('DIB_BLOCKDEV_KEY', pointer, {
         summary: `\`key\` of ${title(item)} has a source that dib does not know`,
         help: WRITE,
-        part: 'key',
         sensitive: true,
       });
     }
+    return undefined;
   }
-  if (unknown.length > 0) return undefined;
   if (keys.length !== 1) {
     issues.error('DIB_BLOCKDEV_KEY_SOURCES', pointer, {
       summary: `\`key\` of ${title(item)} has ${keys.length === 0 ? 'no source' : 'two sources: `file` and `env`'}`,

@@ -34,15 +34,17 @@ export function checkShared(
       if (item.kind === 'raid' && reference.by !== undefined) continue;
       const other = users.get(base);
       if (other === undefined) users.set(base, item);
-      // Listed by a RAID and a stub of the same RAID: told above.
-      else if (!isMemberOf(item, other) && !isMemberOf(other, item))
-        reportShared(item, other, base, reference.pointer, part, issues);
+      // Twice in the same RAID: told there.
+      else if (!inSameRaid(item, other)) reportShared(item, other, base, reference.pointer, part, issues);
     }
   }
 }
 
-function isMemberOf(stub: Item, raid: Item): boolean {
-  return stub.kind === 'raid_member' && raid.kind === 'raid' && stub.values['raid'] === raid.name;
+function inSameRaid(first: Item, second: Item): boolean {
+  const raids = [first, second].map(({ kind, name, values }) =>
+    kind === 'raid' ? name : kind === 'raid_member' ? values['raid'] : undefined,
+  );
+  return raids[0] !== undefined && raids[0] === raids[1];
 }
 
 function reportShared(item: Item, other: Item, base: Item, pointer: string, part: 'key' | 'value', issues: Issues): void {
