@@ -9,6 +9,7 @@ import type { Operation } from './events.ts';
 import { guarded } from './guarded.ts';
 import type { Runtime } from './job.ts';
 import { destroyResource } from './remove.ts';
+import { makeStamps, removeStamps } from './stamps.ts';
 import { type Outcome, teardownOrder, walk } from './walk.ts';
 
 export interface Failure {
@@ -83,6 +84,7 @@ class Apply {
     for (const [address, outcome] of outcomes) if (outcome.state === 'failed') failures.push({ address, error: outcome.error });
     if (failures.length === 0 || !this.#options.keepOnFailure) failures.push(...(await this.#attachments.detachAll()));
     const notRun = wanted.filter((change) => change.change.actions[0] !== 'no-op' && isUnstarted(outcomes.get(change.address)));
+    if (failures.length === 0 && notRun.length === 0) await makeStamps(this.#env);
     return {
       added: this.#added,
       changed: this.#changed,
@@ -95,6 +97,7 @@ class Apply {
   /** Detaches what an earlier run left and destroys what is in the way; stops at the first failure. */
   async #prepare(): Promise<Failure[]> {
     if (this.#plan.resource_changes.every((change) => change.change.actions[0] === 'no-op')) return [];
+    await removeStamps(this.#env, this.#plan);
     const left = await this.#attachments.detachAll();
     if (left.length > 0) return [...left];
     for (const { address, change } of this.#plan.resource_changes) {
@@ -146,7 +149,10 @@ class Apply {
     if (change.change.actions[0] === 'no-op') return true;
     // Planned while its inputs were not known; now they are, and they are what they were.
     if (change.key !== undefined || change.action_reason === 'replace_by_request') return false;
-    return (await this.#kind(recorded).probe(recorded, this.#env.paths)).state === 'present';
+    return (
+      (await this.#kind(recorded).probe(recorded, this.#env.paths, (address) => findResource(this.#env.store.current, address)))
+        .state === 'present'
+    );
   }
 
   /** The old result, and before it everything made from it that is replaced as well. */
