@@ -14,6 +14,7 @@ export default defineConfig({
       },
       { test: { name: 'system', include: ['test/system/**/*.test.ts'], ...system } },
       { test: { name: 'crash', include: ['test/crash/**/*.test.ts'], ...system } },
+      { test: { name: 'vm', include: ['test/vm/**/*.test.ts'], ...system } },
       { test: { name: 'boot', include: ['test/boot/**/*.test.ts'], ...system } },
     ],
   },

@@ -7,7 +7,7 @@ import { main, ROOT, run, say, TOP, tryRun } from './host.mjs';
 import { setUp } from './setup.mjs';
 
 /** Vitest's projects, quickest first. The later ones need the machine for themselves, so they run one after another. */
-const PROJECTS = ['unit', 'system', 'crash', 'boot'];
+const PROJECTS = ['unit', 'system', 'crash', 'vm', 'boot'];
 
 /** The ordinary user that unprivileged builds are tested with: test/support/ordinary-user.ts. */
 const TEST_USER = 'dib-test';

@@ -32,13 +32,21 @@ export function raidGeometry(raid: Pick<Raid, 'level' | 'chunk' | 'metadata'>, m
   const chunk = raid.chunk * KIB;
   const step = raid.level === 1 ? STEP : chunk;
   const usable = members.map((bytes) => roundDown(Math.max(0, bytes - reserved), step));
-  if (raid.level === 0) return { dataOffset, size: usable.reduce((sum, bytes) => sum + bytes, 0) };
+  if (raid.level === 0) {
+    const striped = raid.metadata === '1.0' ? members.map((bytes) => roundDown(beforeSuperblock(bytes), step)) : usable;
+    return { dataOffset, size: striped.reduce((sum, bytes) => sum + bytes, 0) };
+  }
   const component = Math.min(...usable);
   return { dataOffset, component, size: arraySize(raid.level, component, members.length, chunk) };
 }
 
 function headroom(member: number): number {
   return Math.min(LARGEST_HEADROOM, roundDown(member / HEADROOM_SHARE, MIB));
+}
+
+/** Bytes of a striped member before what mdadm puts to its end for metadata 1.0: a list of bad blocks and the superblock. mdadm takes no `--size` for it. */
+function beforeSuperblock(member: number): number {
+  return Math.max(0, roundDown(member - 8 * KIB, 4 * KIB) - 4 * KIB);
 }
 
 function arraySize(level: Exclude<RaidLevel, 0>, component: number, members: number, chunk: number): number {

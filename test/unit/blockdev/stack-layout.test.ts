@@ -5,7 +5,7 @@ import { resolveSizes } from '../../../src/blockdev/resolve-sizes.ts';
 import { GIB, MIB } from '../../../src/blockdev/sizes.ts';
 import { deviceSize } from '../../../src/blockdev/stack-layout.ts';
 import { needsKernel, stacksOf } from '../../../src/blockdev/stacks.ts';
-import { disk, luks, lv, mkfs, mount, pv, raid, table, tree, vg } from './stack-support.ts';
+import { disk, luks, lv, mkfs, mount, pv, raid, table, tree, vg } from '../../support/device-nodes.ts';
 
 const layoutOf = (devices: BlockDevices) => resolveStack(devices, resolveSizes(devices).disks);
 const stackOf = (devices: BlockDevices) => {

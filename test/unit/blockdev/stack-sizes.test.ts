@@ -4,7 +4,7 @@ import { resolveStack } from '../../../src/blockdev/layout.ts';
 import { checkContentFits, resolveSizes } from '../../../src/blockdev/resolve-sizes.ts';
 import { GIB, MIB } from '../../../src/blockdev/sizes.ts';
 import { deviceSize } from '../../../src/blockdev/stack-layout.ts';
-import { disk, luks, lv, mkfs, mount, pv, raid, table, tree, vg } from './stack-support.ts';
+import { disk, luks, lv, mkfs, mount, pv, raid, table, tree, vg } from '../../support/device-nodes.ts';
 
 const auto = (name: string, size: 'auto' | 'computed' = 'auto'): LocalLoop => ({ ...disk(name, 0), size });
 const usage = { '/': { bytes: 600 * MIB, inodes: 30_000 }, '/var': { bytes: 100 * MIB, inodes: 1000 } };

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   type BlockDevices,
   type LocalLoop,
@@ -11,8 +12,8 @@ import {
   type PhysicalVolume,
   type Raid,
   type VolumeGroup,
-} from '../../../src/blockdev/devices.ts';
-import { MIB } from '../../../src/blockdev/sizes.ts';
+} from '../../src/blockdev/devices.ts';
+import { MIB } from '../../src/blockdev/sizes.ts';
 
 /** Nodes with everything that a test does not care for filled in; `pointer` is `/<kind>/<name>`. */
 export const disk = (name: string, bytes: number, blockSize: 512 | 4096 = 512): LocalLoop => ({
@@ -84,7 +85,7 @@ export const pv = (name: string, base: string, options: readonly string[] = []):
   name,
   pointer: `/pvs/${name}`,
   base,
-  id: name.padEnd(32, '0'),
+  id: idOf(`pvs.${name}`),
   options,
 });
 
@@ -93,11 +94,16 @@ export const vg = (name: string, base: readonly string[], more: Partial<VolumeGr
   name,
   pointer: `/vgs/${name}`,
   base,
-  id: name.replaceAll('-', '_').padEnd(32, '0'),
+  id: idOf(`vgs.${name}`),
   extentSize: 4 * MIB,
   options: [],
   ...more,
 });
+
+/** 32 characters that LVM takes. */
+function idOf(address: string): string {
+  return createHash('sha256').update(address).digest('hex').slice(0, 32);
+}
 
 /** `size`: bytes, `<n>` extents, or `<n>%VG` and the like. */
 export const lv = (name: string, base: string, size: number | string, more: Partial<LogicalVolume> = {}): LogicalVolume => ({
@@ -106,7 +112,7 @@ export const lv = (name: string, base: string, size: number | string, more: Part
   pointer: `/lvs/${name}`,
   base,
   volume: name,
-  id: name.padEnd(32, '0'),
+  id: idOf(`lvs.${name}`),
   type: 'linear',
   size: volumeSize(size),
   sizeText: String(size),

@@ -1,0 +1,51 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll } from 'vitest';
+import type { Machine } from '../../../src/exec/machine.ts';
+import { umlBackend } from '../../../src/vm/uml.ts';
+import { startMachine } from '../../../src/vm/vm-machine.ts';
+
+/** A kernel with device-mapper and md, which looks at what dib wrote into files. */
+export interface Judge {
+  /** Directory for files; gone at the end. */
+  readonly directory: string;
+  /** Runs a command in the machine and gives its standard output, without the last newline; throws if it fails. */
+  run(...argv: string[]): Promise<string>;
+  /** Standard output and standard error. */
+  runAll(...argv: string[]): Promise<string>;
+  /** Makes a file a loop device, with its partitions (partitions by /dev/loopNpM). */
+  loop(file: string, sectorSize?: number): Promise<string>;
+}
+
+/** Boots user-mode Linux once for all tests of a file. */
+export function useMachine(): Judge {
+  const directory = mkdtempSync('/var/tmp/dib-vm-test-');
+  let machine: Machine | undefined;
+  beforeAll(async () => {
+    machine = await startMachine(umlBackend, { scratch: directory, memory: 512 });
+  });
+  afterAll(async () => {
+    await machine?.close();
+    rmSync(directory, { recursive: true });
+  });
+  const call = async (argv: readonly string[]) => {
+    if (machine === undefined) throw new Error('the machine is only there during tests');
+    const result = await machine.run({ argv, okExitCodes: Array.from({ length: 256 }, (_, code) => code) }, {});
+    const { exitCode, stdout, stderr } = result;
+    if (exitCode !== 0) throw new Error(`${argv.join(' ')}: exit status ${exitCode}\n${stdout}${stderr}`);
+    return result;
+  };
+  return {
+    directory: join(directory),
+    run: async (...argv) => (await call(argv)).stdout.trimEnd(),
+    runAll: async (...argv) => {
+      const { stdout, stderr } = await call(argv);
+      return stdout + stderr;
+    },
+    loop: async (file, sectorSize = 512) => {
+      const seen = await machine?.see(file);
+      const argv = ['losetup', '--find', '--show', '--partscan', '--sector-size', String(sectorSize), seen ?? file];
+      return (await call(argv)).stdout.trim();
+    },
+  };
+}
