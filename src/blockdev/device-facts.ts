@@ -62,6 +62,8 @@ export interface DeviceFacts {
   readonly node: string;
   /** `major:minor`. */
   readonly number: string;
+  /** `major:minor` of the disk that a partition is on; else its own. */
+  readonly whole: string;
   readonly type: 'disk' | 'partition' | 'mapping' | 'array' | 'loop';
   readonly readOnly: boolean;
   readonly uses: readonly DeviceUse[];
@@ -133,4 +135,9 @@ export function describeUse({ what, on, by }: DeviceUse): string {
     case 'open':
       return `${on} is open in another program, exclusively`;
   }
+}
+
+/** Whether two devices have bytes in common: the same one, or a disk and a partition of it. */
+export function overlap(a: Pick<DeviceFacts, 'number' | 'whole'>, b: Pick<DeviceFacts, 'number' | 'whole'>): boolean {
+  return a.number === b.number || a.whole === b.number || a.number === b.whole;
 }

@@ -30,10 +30,10 @@ export function toPlannedDisks(devices: BlockDevices, layouts: readonly DiskLayo
       what: contentOf(devices, disk.name) ?? 'empty',
     };
     return {
-      address: `local_loop.${disk.name}`,
+      address: `${disk.plugin}.${disk.name}`,
       ...(known === undefined ? {} : { size: known }),
       label: table?.label ?? 'no partition table',
-      sectorSize: disk.blockSize,
+      sectorSize: layout?.sectorSize ?? disk.blockSize,
       segments: table === undefined ? [whole] : table.partitions.map((partition) => segment(devices, partition, layout)),
     };
   });

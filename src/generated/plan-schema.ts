@@ -335,6 +335,18 @@ export interface Facts {
    */
   epoch?: number;
   /**
+   * Who the existing disks are, by name.
+   */
+  devices?: {
+    [k: string]: DeviceIdentity;
+  };
+  /**
+   * Fingerprints of the keys of LUKS containers, by name of the container.
+   */
+  luksKeys?: {
+    [k: string]: string;
+  };
+  /**
    * Space that the tree needs.
    */
   usage?: {
@@ -361,6 +373,35 @@ export interface Facts {
       };
     };
   };
+}
+/**
+ * Who an existing disk is.
+ */
+export interface DeviceIdentity {
+  /**
+   * Path as declared.
+   */
+  path: string;
+  /**
+   * Bytes.
+   */
+  size: number;
+  /**
+   * Bytes of a logical sector.
+   */
+  sectorSize: number;
+  /**
+   * Maker and model.
+   */
+  model?: string;
+  /**
+   * Serial number.
+   */
+  serial?: string;
+  /**
+   * World-wide name, or what stands for one of a virtual device.
+   */
+  wwid?: string;
 }
 /**
  * What happens to one resource.
@@ -530,7 +571,7 @@ export interface TeardownStep {
  */
 export interface Disk {
   /**
-   * Address of its local_loop.
+   * Address: `local_loop.NAME`, or `disk.NAME` of an existing one.
    */
   address: string;
   /**
@@ -568,4 +609,46 @@ export interface Disk {
      */
     what: string;
   }[];
+  device?: ExistingDisk;
+}
+/**
+ * An existing disk as it was when the plan was made. All but `path` is absent when it was not on this machine.
+ */
+export interface ExistingDisk {
+  /**
+   * Path as declared.
+   */
+  path: string;
+  /**
+   * Whether it was on this machine.
+   */
+  present: boolean;
+  /**
+   * Where the path led to, such as /dev/sdb.
+   */
+  node?: string;
+  /**
+   * Maker and model.
+   */
+  model?: string;
+  /**
+   * Serial number.
+   */
+  serial?: string;
+  /**
+   * World-wide name, or what stands for one of a virtual device.
+   */
+  wwid?: string;
+  /**
+   * What is on it, in words.
+   */
+  holds?: string;
+  /**
+   * What is on it was made from this state and not used since.
+   */
+  ours?: boolean;
+  /**
+   * What is on it goes: apply asks for the name of the disk, or for `--wipe-device`.
+   */
+  lost?: boolean;
 }

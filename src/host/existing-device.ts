@@ -40,8 +40,8 @@ export async function seeDevice(path: string, options: SightOptions = {}): Promi
   const uses = [...(await readDeviceUses(found.name, host.files, options.own))];
   if (uses.length === 0 && (await isTaken(node))) uses.push({ what: 'open', on: node, by: '' });
   const contents = await readContents(node, found.identity, found.partitions);
-  const { identity, type, readOnly } = found;
-  return { state: 'found', facts: { identity, node, number, type, readOnly, uses, contents } };
+  const { identity, whole, type, readOnly } = found;
+  return { state: 'found', facts: { identity, node, number, whole, type, readOnly, uses, contents } };
 }
 
 /** Who the device at a path is, without looking at what it holds. */
@@ -86,6 +86,8 @@ interface Found {
   /** The kernel's name. */
   readonly name: string;
   readonly identity: DeviceIdentity;
+  /** `major:minor` of its disk. */
+  readonly whole: string;
   readonly type: DeviceFacts['type'];
   readonly readOnly: boolean;
   /** Number of partitions that the kernel knows. */
@@ -110,10 +112,12 @@ async function readIdentity(path: string, number: string, host: HostFiles): Prom
     host.list(directory),
   ]);
   const [names, type] = await Promise.all([readNames(disk, host), typeOf(directory, partition !== undefined, host)]);
-  const serial = names.serial ?? (await udevSerial(disk === directory ? number : await host.read(`${disk}/dev`), host));
+  const whole = disk === directory ? number : ((await host.read(`${disk}/dev`)) ?? number);
+  const serial = names.serial ?? (await udevSerial(whole, host));
   const suffix = partition === undefined ? '' : ` partition ${partition}`;
   return {
     name: basename(directory),
+    whole,
     type,
     readOnly: readOnly === '1',
     partitions: entries.filter((entry) => entry !== name && entry.startsWith(name)).length,
@@ -159,7 +163,7 @@ async function readNames(disk: string, host: HostFiles) {
 }
 
 /** The database of udev knows serials that sysfs does not have, of disks behind USB: systemd, udevadm(8). */
-async function udevSerial(number: string | undefined, host: HostFiles): Promise<string | undefined> {
+async function udevSerial(number: string, host: HostFiles): Promise<string | undefined> {
   const text = await host.read(`/run/udev/data/b${number}`);
   return /^E:ID_SERIAL_SHORT=(.+)$/m.exec(text ?? '')?.[1];
 }

@@ -1,5 +1,6 @@
 import { bootDisks } from '../blockdev/boot-disks.ts';
-import type { BlockDevices, Disk, Partition, Partitioning, StackLayout } from '../blockdev/devices.ts';
+import { type DeviceIdentity, describeIdentity } from '../blockdev/device-facts.ts';
+import type { BlockDevices, Disk, ExistingDisk, Partition, Partitioning, StackLayout } from '../blockdev/devices.ts';
 import { formatBytes } from '../blockdev/sizes.ts';
 import type { OutputConfig } from '../config/image.ts';
 import type { SourceRange } from '../diagnostics/diagnostic.ts';
@@ -7,6 +8,7 @@ import type { JsonObject } from '../util/json.ts';
 import { bootloaderPlace } from './bootloader-place.ts';
 import { DeviceGraph, type DeviceGraphInput, resource } from './device-graph.ts';
 import type { Later } from './disk-inputs.ts';
+import type { ExistingDiskInputs } from './existing-disk-inputs.ts';
 import { type Filesystem, filesystemResources, filesystemsOf, isCopied, TREE } from './filesystem-graph.ts';
 import { type Resource, UNKNOWN } from './kind.ts';
 import { withContent } from './luks-content.ts';
@@ -21,6 +23,8 @@ export interface DiskGraphInput extends DeviceGraphInput {
   readonly epoch: Later;
   /** Whether an element put GRUB's images into the tree. */
   readonly bootloader: boolean;
+  /** Who the existing disks are, by name, as far as they were seen. */
+  readonly existing?: Readonly<Record<string, DeviceIdentity>> | undefined;
   /** Fingerprints of the keys of LUKS containers, as far as they are known. */
   readonly keyFingerprints?: KeyFingerprints | undefined;
   /** Finds the declaration of an output by its JSON pointer inside the image. */
@@ -34,7 +38,7 @@ export function diskResources(input: DiskGraphInput): Resource[] {
   const filesystems = filesystemsOf(graph);
   const boot = bootloaderResources(filesystems, graph, input);
   return withContent([
-    ...devices.disks.map((disk) => diskResource(disk, graph, input.tree)),
+    ...devices.disks.map((disk) => diskResource(disk, graph, input)),
     ...devices.tables.flatMap((table) => tableResources(table, graph)),
     ...stackResources(graph, input.keyFingerprints ?? {}),
     ...filesystemResources(filesystems, input, graph),
@@ -44,25 +48,33 @@ export function diskResources(input: DiskGraphInput): Resource[] {
   ]);
 }
 
-function diskResource(disk: Disk, graph: DeviceGraph, tree: string): Resource {
+function diskResource(disk: Disk, graph: DeviceGraph, { tree, existing = {} }: DiskGraphInput): Resource {
   const size = graph.size(disk.name);
   const realisation = graph.realisation(disk.name);
   const text = size === UNKNOWN ? `size ${UNKNOWN}` : formatBytes(size);
   const source = graph.source(disk.pointer);
-  if (disk.plugin === 'disk') {
-    const inputs = {
-      name: disk.name,
-      path: disk.path,
-      wipe: disk.wipe,
-      size,
-      sectorSize: graph.sectorSize(disk.name),
-      realisation,
-    };
-    return resource('disk', disk.name, inputs, [], `existing device ${disk.path} of ${text}`, source);
-  }
+  if (disk.plugin === 'disk') return existingResource(disk, graph, tree, existing[disk.name]);
   const inputs = { name: disk.name, size, sectorSize: disk.blockSize, realisation };
   const dependsOn = isMeasured(disk, graph.devices) ? [tree] : [];
   return resource('local_loop', disk.name, inputs, dependsOn, `disk file of ${text}`, source);
+}
+
+/**
+ * It is touched only when the whole tree is there: a build that fails before costs nobody his data. Whether it may be wiped is no part of its inputs, as
+ * the result does not depend on it.
+ */
+function existingResource(disk: ExistingDisk, graph: DeviceGraph, tree: string, seen: DeviceIdentity | undefined): Resource {
+  const inputs: ExistingDiskInputs = {
+    name: disk.name,
+    path: disk.path,
+    size: graph.size(disk.name),
+    sectorSize: graph.sectorSize(disk.name),
+    ...(seen?.serial !== undefined && { serial: seen.serial }),
+    ...(seen?.wwid !== undefined && { wwid: seen.wwid }),
+    realisation: graph.realisation(disk.name),
+  };
+  const who = seen === undefined ? `size ${UNKNOWN}` : describeIdentity(seen);
+  return resource('disk', disk.name, inputs, [tree], `existing disk ${disk.path}: ${who}`, graph.source(disk.pointer));
 }
 
 /** Whether the size of a disk, or of a partition on it, follows from the files. */

@@ -90,11 +90,11 @@ async function probeDisk(recorded: RecordedResource): ReturnType<Kind['probe']> 
   return { state: 'drifted', reason: `${path} is another disk: ${describeIdentity(now)} instead of ${describeIdentity(before)}` };
 }
 
-/** Equal as long as nobody mounted or wrote to what dib made. */
-async function stampDisk(recorded: RecordedResource): Promise<{ used: string } | undefined> {
+/** Equal as long as nobody mounted or wrote to what dib made; empty where that cannot be told. */
+async function stampDisk(recorded: RecordedResource): Promise<{ used: string }> {
   const { node, size, sectorSize } = recorded.outputs as ExistingDiskOutputs;
   const used = await digestOfUse(node, size, await readContents(node, { size, sectorSize }, 0));
-  return used === undefined ? undefined : { used };
+  return { used: used ?? '' };
 }
 
 async function takeOver(path: string, facts: DeviceFacts, context: ActionContext): Promise<ExistingDiskOutputs> {

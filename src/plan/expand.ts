@@ -1,5 +1,5 @@
 import { disksOfGrub } from '../blockdev/boot-disks.ts';
-import { type BlockDevices, NO_DEVICES, type StackLayout } from '../blockdev/devices.ts';
+import { type BlockDevices, type Disk, NO_DEVICES, type StackLayout } from '../blockdev/devices.ts';
 import { grubFilesystemsText } from '../blockdev/grub-filesystems.ts';
 import { resolveStack } from '../blockdev/layout.ts';
 import { filesystemAt } from '../blockdev/mounted.ts';
@@ -15,6 +15,7 @@ import type { LayoutFacts } from '../rootfs/hook-environment.ts';
 import { type ResourceKey, resourceKeys } from './keys.ts';
 import type { Facts, PlannedDisk } from './plan.ts';
 import type { Prepared } from './prepare.ts';
+import { becomesDisk } from './storage-packages.ts';
 
 /** Where declarations stand, for resources and diagnostics. Absent in the worker, which only needs the graph. */
 export interface Places {
@@ -48,7 +49,8 @@ const FALLBACK_EPOCH = 946_684_800;
  * With more facts, inputs that were UNKNOWN become known; nothing else changes.
  */
 export function expand(image: Prepared, options: ExpandOptions): Expansion {
-  const { config, devices, elements } = image;
+  const { config, elements } = image;
+  const devices = withSectors(image.devices, options.facts.devices);
   const layers = layerResources(elements, config, {
     systemFiles: systemFiles(devices),
     initramfsFiles: filesOfInitramfs(devices),
@@ -56,18 +58,21 @@ export function expand(image: Prepared, options: ExpandOptions): Expansion {
     mirrorDigest: options.facts.mirrorDigest,
   });
   const tree = layers.at(-1)?.address as string;
-  const wanted = disksOf(image);
+  // An archive alone needs no disk; fstab is written all the same, as it may become one.
+  const wanted = becomesDisk(config, devices) ? devices : NO_DEVICES;
   const { stack, diagnostics } = place(wanted, resourceKeys(layers).get(tree)?.key, image, options);
   const resources = topologicalOrder([
     ...layers,
     ...diskResources({
       devices: wanted,
       stack,
+      existing: options.facts.devices,
       realisation: options.realisation,
       outputs: config.outputs,
       tree,
       epoch: epochOf(image, options.facts),
       bootloader: elements.elements.some((element) => element.name === 'bootloader'),
+      keyFingerprints: options.facts.luksKeys,
       locateDevice: options.places?.locateDevice,
       locateOutput: options.places?.locateOutput,
     }),
@@ -75,10 +80,11 @@ export function expand(image: Prepared, options: ExpandOptions): Expansion {
   return { resources, keys: resourceKeys(resources), disks: toPlannedDisks(wanted, stack.disks), diagnostics };
 }
 
-/** Without an output that is a disk there are no disks to make; fstab is written all the same, as the tree may become one. */
-function disksOf(image: Prepared): BlockDevices {
-  const hasDisk = image.config.outputs.some((output) => output.format !== 'tar');
-  return hasDisk ? image.devices : NO_DEVICES;
+/** Existing disks with the sectors that they have, once they were seen. */
+function withSectors(devices: BlockDevices, seen: Facts['devices'] = {}): BlockDevices {
+  const sectorsOf = (disk: Disk) => (seen[disk.name]?.sectorSize === 4096 ? 4096 : disk.blockSize);
+  const disks = devices.disks.map((disk) => (disk.plugin === 'disk' ? { ...disk, blockSize: sectorsOf(disk) } : disk));
+  return { ...devices, disks };
 }
 
 const NO_STACK: StackLayout = { disks: [], devices: [], groups: [] };
@@ -90,7 +96,8 @@ function place(
   { facts, places }: ExpandOptions,
 ): { stack: StackLayout; diagnostics: readonly Diagnostic[] } {
   const usage = facts.usage !== undefined && facts.usage.layer === treeKey ? facts.usage.mounts : undefined;
-  const sizes = resolveSizes(devices, usage, { extraSize: image.extraSize });
+  const existing = new Map(Object.entries(facts.devices ?? {}).map(([name, { size }]) => [name, size]));
+  const sizes = resolveSizes(devices, usage, { extraSize: image.extraSize, existing });
   const context = { locate: places?.locateDevice, pointerPrefix: places?.devicePrefix, partitionSizes: sizes.partitions };
   const layout = resolveStack(devices, sizes.disks, context);
   if (layout.value === undefined) return { stack: NO_STACK, diagnostics: layout.diagnostics };

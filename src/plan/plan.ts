@@ -1,3 +1,4 @@
+import type { DeviceIdentity } from '../blockdev/device-facts.ts';
 import type { ImageConfig } from '../config/image.ts';
 import type { Command } from '../exec/command.ts';
 import type { KeyDocument, Realisation, Requirement } from '../kinds/kind.ts';
@@ -72,6 +73,10 @@ export interface Facts extends JsonObject {
   readonly epoch?: number | undefined;
   /** Bytes and inodes that each mounted file system's part of the tree needs, by mount point; and the tree they were measured on. */
   readonly usage?: TreeUsage | undefined;
+  /** Fingerprints of the keys of LUKS containers, by name of the container. */
+  readonly luksKeys?: { readonly [name: string]: string } | undefined;
+  /** Who the existing disks are, by name, as they were last seen. */
+  readonly devices?: { readonly [disk: string]: DeviceIdentity } | undefined;
 }
 
 export interface TreeUsage extends JsonObject {
@@ -106,6 +111,25 @@ export interface PlannedDisk {
     readonly length?: number | undefined;
     readonly what: string;
   }[];
+  /** Of an existing disk: who it is, and what it holds now. */
+  readonly device?: ExistingDiskNote | undefined;
+}
+
+/** An existing disk as it was when the plan was made. All but `path` is absent when it was not on this machine. */
+export interface ExistingDiskNote {
+  /** As declared. */
+  readonly path: string;
+  readonly present: boolean;
+  readonly node?: string | undefined;
+  readonly model?: string | undefined;
+  readonly serial?: string | undefined;
+  readonly wwid?: string | undefined;
+  /** In words. */
+  readonly holds?: string | undefined;
+  /** What it holds was made from this state. */
+  readonly ours?: boolean | undefined;
+  /** What it holds goes, and apply asks for the name of the disk. */
+  readonly lost?: boolean | undefined;
 }
 
 export interface Plan {
