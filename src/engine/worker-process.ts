@@ -6,6 +6,7 @@ import { ExitCode } from '../diagnostics/errors.ts';
 import type { Machine } from '../exec/machine.ts';
 import { openScratch } from '../rootfs/scratch.ts';
 import { readHost } from '../state/host.ts';
+import type { Host } from '../state/state.ts';
 import { openState, type StateStore } from '../state/store.ts';
 import type { Surroundings } from './actions.ts';
 import { applyPlan, type Failure, type RunResult } from './apply.ts';
@@ -16,6 +17,7 @@ import type { Job, Runtime, RuntimeBuilder } from './job.ts';
 import { createMachines } from './machines.ts';
 import { type ControlMessage, type ExitMessage, parseMessage } from './protocol.ts';
 import { diagnosticsOf, type Emit, emitDiagnostics, emitter, exitCodeOf } from './report.ts';
+import { ReceivedKeys } from './secret-keys.ts';
 
 /** Where a worker's events go and its orders come from; the store may be wrapped by tests. */
 export interface WorkerIo {
@@ -40,9 +42,10 @@ export async function runWorker(jobFile: string, build: RuntimeBuilder, io: Work
   try {
     const job = JSON.parse(await readFile(jobFile, 'utf8')) as Job;
     const interrupts = createInterrupts(job.options.grace);
-    listen(io.stdin, interrupts);
+    const keys = new ReceivedKeys();
+    listen(io.stdin, interrupts, keys);
     try {
-      code = await carryOut(job, build, emit, interrupts, io);
+      code = await carryOut(job, (host) => build(job, host, keys), emit, interrupts, io);
     } finally {
       interrupts.close();
     }
@@ -55,18 +58,28 @@ export async function runWorker(jobFile: string, build: RuntimeBuilder, io: Work
   return code;
 }
 
-function listen(stdin: Readable, interrupts: Interrupts): void {
+function listen(stdin: Readable, interrupts: Interrupts, keys: ReceivedKeys): void {
   const lines = createInterface({ input: stdin });
   lines.on('line', (line) => {
     const message = parseMessage(line) as ControlMessage | undefined;
+    if (message?.type === 'secrets') keys.receive(message);
     if (message?.type === 'interrupt') interrupts.raise(message.level);
   });
-  lines.on('close', () => interrupts.raise(2));
+  lines.on('close', () => {
+    keys.end();
+    interrupts.raise(2);
+  });
   stdin.on('error', () => {});
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupts.raise(1));
 }
 
-async function carryOut(job: Job, build: RuntimeBuilder, emit: Emit, interrupts: Interrupts, io: WorkerIo): Promise<ExitCode> {
+async function carryOut(
+  job: Job,
+  build: (host: Host) => Promise<Runtime>,
+  emit: Emit,
+  interrupts: Interrupts,
+  io: WorkerIo,
+): Promise<ExitCode> {
   const { plan, paths } = job;
   const host = await readHost();
   const opened = await openState(paths.state, { dibVersion: plan.dib_version, image: plan.image, host });
@@ -76,7 +89,7 @@ async function carryOut(job: Job, build: RuntimeBuilder, emit: Emit, interrupts:
   const logs = await makeLogDirectory(join(paths.state, 'logs'), store.current.serial);
   const scratch = await openScratch(paths.scratch);
   try {
-    const runtime = await build(job, host);
+    const runtime = await build(host);
     const machines = createMachines(host.bootId, virtualMachine(job));
     const surroundings: Surroundings = { store, kinds: runtime.kinds, paths, emit, interrupts, machines, logs };
     try {
@@ -92,8 +105,9 @@ async function carryOut(job: Job, build: RuntimeBuilder, emit: Emit, interrupts:
 /** How the virtual machine of a run is booted, if it has one: at first use. */
 function virtualMachine({ plan, paths }: Job): (() => Promise<Machine>) | undefined {
   const { name, machine } = plan.worker;
-  if (name !== 'vm' || machine === undefined) return undefined;
+  if (name !== 'vm') return undefined;
   return async () => {
+    if (machine === undefined) throw new Error('the plan names no virtual machine');
     await mkdir(paths.scratch, { recursive: true });
     return (await import('../vm/open.ts')).openMachine({ backend: machine, scratch: paths.scratch, cache: paths.cache });
   };
