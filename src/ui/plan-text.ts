@@ -43,7 +43,7 @@ function isShown(change: ResourceChange): boolean {
 
 function where(plan: Plan, colour: ChalkInstance): string {
   if (plan.mode === 'refresh-only') return `Image ${colour.bold(plan.image.name)}: only the state is written`;
-  const lines = [`Image ${colour.bold(plan.image.name)}: worker ${colour.bold(plan.worker.name)}, ${plan.worker.reason}`];
+  const lines = [`Image ${colour.bold(plan.image.name)}: worker ${colour.bold(plan.worker.name)}${machineOf(plan)}, ${plan.worker.reason}`];
   for (const [disk, realisation] of Object.entries(plan.worker.realisation)) {
     lines.push(`  ${disk}: ${colour.bold(realisation.name)}, ${realisation.reason}`);
   }
@@ -92,4 +92,10 @@ function upToDate(plan: Plan): string {
   const count = plan.resource_changes.filter((change) => !isShown(change)).length;
   if (count === 0) return '';
   return count === 1 ? '1 other resource is up to date.' : `${count} other resources are up to date.`;
+}
+
+/** What runs the virtual machine, where there is one. */
+function machineOf({ worker }: Plan): string {
+  if (worker.machine === undefined) return '';
+  return worker.machine === 'uml' ? ' (user-mode Linux)' : ' (QEMU)';
 }
