@@ -100,6 +100,14 @@ function readSource(
   const text = value[source];
   if (source === 'file' && typeof text === 'string' && text !== '' && !/[\x00-\x1f\x7f]/.test(text))
     return { from: 'file', path: text };
+  if (source === 'env' && typeof text === 'string' && text.startsWith('DIB_')) {
+    issues.error('DIB_BLOCKDEV_KEY_VARIABLE', member(pointer, source), {
+      summary: `\`key\` of ${title(item)}: variables that begin with \`DIB_\` cannot hold keys`,
+      detail: "They are diskimage-builder's: part of the configuration, shown in plans and given to hooks.",
+      help: 'use another name, such as `key: {env: UNLOCK_KEY}`',
+    });
+    return undefined;
+  }
   if (source === 'env' && typeof text === 'string' && /^[A-Za-z_][A-Za-z0-9_]*$/.test(text)) return { from: 'env', name: text };
   issues.error('DIB_BLOCKDEV_KEY', member(pointer, source), {
     summary: `\`key\` of ${title(item)}: \`${source}\` must be ${source === 'file' ? 'the path of a file' : 'the name of an environment variable'}`,

@@ -95,6 +95,8 @@ export interface RunRequest {
   readonly plan: Plan;
   readonly paths: Paths;
   readonly lock: StateLock;
+  /** Keys of LUKS containers that the run needs. */
+  readonly keys?: ReadonlyMap<string, Uint8Array> | undefined;
   readonly jobOptions: JobOptions;
   readonly options: GlobalOptions;
 }
@@ -119,6 +121,7 @@ export async function runPlan(request: RunRequest): Promise<RunOutcome> {
     worker: plan.worker.name,
     job: { format_version: '1.0', operation, plan, paths, options: request.jobOptions },
     lockFd: request.lock.fd,
+    keys: request.keys,
     onEvent: (event) => {
       view.event(event);
       if (event.type === 'diagnostic') diagnostics.push(event.diagnostic);

@@ -54,10 +54,15 @@ export async function readImage(file: string): Promise<{ read: ReadImage; warnin
 
 /** What only shows when elements are resolved and block devices laid out: for `dib validate`. */
 export async function checkMeaning(image: LoadedImage): Promise<readonly Diagnostic[]> {
-  const [{ prepareImage }, { expand }] = await Promise.all([import('../plan/prepare.ts'), import('../plan/expand.ts')]);
+  const [{ prepareImage }, { expand }, { keyWarnings }] = await Promise.all([
+    import('../plan/prepare.ts'),
+    import('../plan/expand.ts'),
+    import('../config/luks-keys.ts'),
+  ]);
   const { value, diagnostics } = await prepareImage(image);
   if (value === undefined) return diagnostics;
-  return [...diagnostics, ...expand(value.image, { facts: {}, realisation: {}, places: value.places }).diagnostics];
+  const keys = await keyWarnings(value.image.devices.luks, image.directory);
+  return [...diagnostics, ...keys, ...expand(value.image, { facts: {}, realisation: {}, places: value.places }).diagnostics];
 }
 
 /** What the state knows of earlier runs; refused if it belongs to another image. */

@@ -1,4 +1,5 @@
 import type { Kind, Outputs, Paths, Resource } from '../kinds/kind.ts';
+import type { SecretKeys } from '../kinds/secret-keys.ts';
 import type { Facts, Plan } from '../plan/plan.ts';
 import type { Host } from '../state/state.ts';
 
@@ -35,4 +36,5 @@ export interface Runtime {
   close(): Promise<void>;
 }
 
-export type RuntimeBuilder = (job: Job, host: Host) => Promise<Runtime>;
+/** `keys`: what the front sends, if the job needs keys. */
+export type RuntimeBuilder = (job: Job, host: Host, keys: SecretKeys) => Promise<Runtime>;

@@ -1,8 +1,17 @@
 /** Front to worker, one JSON object a line on the worker's standard input. Its end means that the front is gone. */
-export interface ControlMessage {
+export type ControlMessage = InterruptMessage | SecretsMessage;
+
+export interface InterruptMessage {
   readonly type: 'interrupt';
   /** 1: finish what runs, tear down. 2: kill what runs, tear down within five seconds. */
   readonly level: number;
+}
+
+/** The first message, where the job needs keys. They go this way because nothing of it is ever written to a file. */
+export interface SecretsMessage {
+  readonly type: 'secrets';
+  /** Keys of LUKS containers in base64, by name of the container. */
+  readonly keys: Readonly<Record<string, string>>;
 }
 
 /** The last line of a worker that ended by itself; all lines before it are Events. */

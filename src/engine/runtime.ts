@@ -8,6 +8,7 @@ import { createRunner } from '../exec/run.ts';
 import type { Outputs, Realisation, Resource } from '../kinds/kind.ts';
 import type { KeyedLayerOutputs } from '../kinds/layer.ts';
 import { kindRegistry } from '../kinds/registry.ts';
+import type { SecretKeys } from '../kinds/secret-keys.ts';
 import { expand, layoutFacts } from '../plan/expand.ts';
 import { bindingOf } from '../plan/make-plan.ts';
 import type { Facts, Plan } from '../plan/plan.ts';
@@ -15,16 +16,17 @@ import { type Prepared, prepareImage } from '../plan/prepare.ts';
 import { LayerCache } from '../rootfs/cache.ts';
 import { cacheLimit } from '../rootfs/cache-limit.ts';
 import { chooseSnapshotter } from '../rootfs/snapshot.ts';
+import type { Host } from '../state/state.ts';
 import type { Job, Runtime } from './job.ts';
 
 /** Everything that a run in a worker works with, made from its job. Destroying and attaching need nothing but the kinds. */
-export async function buildRuntime(job: Job): Promise<Runtime> {
-  return job.operation === 'apply' ? await applyRuntime(job) : recordRuntime(job);
+export async function buildRuntime(job: Job, _host: Host, keys: SecretKeys): Promise<Runtime> {
+  return job.operation === 'apply' ? await applyRuntime(job, keys) : recordRuntime(job, keys);
 }
 
-function recordRuntime(job: Job): Runtime {
+function recordRuntime(job: Job, secrets: SecretKeys): Runtime {
   return {
-    kinds: kindRegistry(),
+    kinds: kindRegistry({ secrets }),
     resolve: () => undefined,
     factsFrom: () => undefined,
     collect: async () => {
@@ -35,7 +37,7 @@ function recordRuntime(job: Job): Runtime {
   };
 }
 
-async function applyRuntime(job: Job): Promise<Runtime> {
+async function applyRuntime(job: Job, secrets: SecretKeys): Promise<Runtime> {
   const { paths, plan } = job;
   const image = await readPlanned(plan);
   await mkdir(paths.scratch, { recursive: true });
@@ -53,7 +55,7 @@ async function applyRuntime(job: Job): Promise<Runtime> {
   };
   const resolve = resolver(image, realisationOf(plan));
   return {
-    kinds: kindRegistry({ trees: snapshotter, layers }),
+    kinds: kindRegistry({ trees: snapshotter, layers, secrets }),
     resolve,
     factsFrom,
     collect: () => cache.collect(),

@@ -67,6 +67,12 @@ export interface State {
      */
     mirrorDigest?: string;
     /**
+     * Fingerprints of the keys of LUKS containers, by name of the container.
+     */
+    luksKeys?: {
+      [k: string]: string;
+    };
+    /**
      * Space that the tree needs.
      */
     usage?: {

@@ -1,4 +1,5 @@
 import type { ImageConfig } from '../config/image.ts';
+import { keyFingerprints } from '../config/luks-keys.ts';
 import { maskSecrets } from '../config/secrets.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { hasErrors } from '../diagnostics/diagnostic.ts';
@@ -7,6 +8,7 @@ import { quoted } from '../diagnostics/printable.ts';
 import { type HostFiles, hostFiles } from '../host/files.ts';
 import type { Kind, Paths, Realisation, RecordedResource } from '../kinds/kind.ts';
 import { baseDigest, bootstrapInputs, nativeDistro } from '../kinds/layer-graph.ts';
+import { containersOf } from '../kinds/luks-content.ts';
 import { cachedKeys, findBase, layerId, readLayer } from '../rootfs/cache-layout.ts';
 import { jsonDigest } from '../util/hash.ts';
 import type { Json } from '../util/json.ts';
@@ -65,7 +67,9 @@ export async function makePlan(request: PlanRequest): Promise<MadePlan> {
   const { read, past, paths, kinds, options } = request;
   const { image, places } = read;
   const realisation = chooseRealisations(image.devices, options.realisation);
-  const known = knownFacts(image, past, paths.cache, options.upgrade);
+  const { fingerprints, warnings } = await keyFingerprints(image.devices.luks, image.directory, past.facts.luksKeys ?? {});
+  const luksKeys = image.devices.luks.length === 0 ? undefined : fingerprints;
+  const known = { ...knownFacts(image, past, paths.cache, options.upgrade), luksKeys };
   const names = Object.fromEntries(Object.entries(realisation).map(([disk, chosen]) => [disk, chosen.name]));
   const { expansion, facts } = expandMeasured(image, known, paths.cache, { realisation: names, places });
   if (hasErrors(expansion.diagnostics)) throw new DibError(expansion.diagnostics);
@@ -82,7 +86,7 @@ export async function makePlan(request: PlanRequest): Promise<MadePlan> {
     presence: refreshed.presence,
     cachedKeys: cachedKeys(paths.cache),
     kinds,
-    replace: new Set([...options.replace, ...(options.upgrade ? ['layer.bootstrap'] : [])]),
+    replace: new Set([...withContainers(options.replace, expansion), ...(options.upgrade ? ['layer.bootstrap'] : [])]),
     target: new Set(options.target),
   });
   const requirements = changes.flatMap((change) => change.requires);
@@ -111,7 +115,7 @@ export async function makePlan(request: PlanRequest): Promise<MadePlan> {
     options: recordedOptions(options),
     warnings: [...notes(options), ...refreshed.foreign],
   };
-  return { plan, warnings: expansion.diagnostics };
+  return { plan, warnings: [...expansion.diagnostics, ...warnings] };
 }
 
 /** What keeps the files in use goes before anything is made or removed, and in any case where nobody recorded it. */
@@ -123,6 +127,11 @@ function teardownFor(changes: readonly ResourceChange[], { teardown }: Refreshed
 /** Members that are absent when there is nothing to tell. */
 function outsideChanges({ drift }: Refreshed, teardown: readonly TeardownStep[]): Pick<Plan, 'resource_drift' | 'teardown'> {
   return { ...(drift.length > 0 && { resource_drift: drift }), ...(teardown.length > 0 && { teardown }) };
+}
+
+/** What stands in a LUKS container cannot be made anew without it. */
+function withContainers(addresses: readonly string[], { resources }: Expansion): readonly string[] {
+  return addresses.flatMap((address) => [address, ...containersOf(address, resources)]);
 }
 
 /** The plan that removes what the state knows; outputs stay unless they are asked for. */

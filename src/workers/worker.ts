@@ -21,6 +21,8 @@ export interface WorkerOptions {
   /** Descriptor of the state lock, which the worker holds with us. */
   readonly lockFd: number;
   readonly onEvent: (event: Event) => void;
+  /** Keys of LUKS containers that the job needs, by name of the container. Only the worker's memory gets them. */
+  readonly keys?: ReadonlyMap<string, Uint8Array> | undefined;
   /** The worker's program and its arguments; the job file is added. Default: this dib. */
   readonly command?: readonly string[] | undefined;
 }
@@ -66,6 +68,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       else options.onEvent(message as unknown as Event);
     },
   });
+  sendMessage(child, secretsMessage(options.keys));
   const done = child.ended.then(async (ending): Promise<ExitCode> => {
     if (exit !== undefined) {
       await removeJob(options.job.paths.state);
@@ -82,12 +85,21 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   return { pid: child.pid, done, interrupt };
 }
 
+function sendMessage(child: Child, message: ControlMessage): void {
+  child.stdin.write(`${JSON.stringify(message)}\n`);
+}
+
+function secretsMessage(keys: WorkerOptions['keys']): ControlMessage {
+  const texts = [...(keys ?? [])].map(([name, bytes]): [string, string] => [name, Buffer.from(bytes).toString('base64')]);
+  return { type: 'secrets', keys: Object.fromEntries(texts) };
+}
+
 function escalate(child: Child, level: number): void {
   if (level >= 3) {
     child.kill('SIGKILL');
     return;
   }
-  child.stdin.write(`${JSON.stringify({ type: 'interrupt', level } satisfies ControlMessage)}\n`);
+  sendMessage(child, { type: 'interrupt', level });
   if (level < 2) return;
   const timer = setTimeout(() => child.kill('SIGKILL'), LAST_GRACE);
   void child.ended.then(() => clearTimeout(timer));

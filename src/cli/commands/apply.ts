@@ -8,6 +8,7 @@ import type { ReadImage } from '../../plan/prepare.ts';
 import type { StateLock } from '../../state/lock.ts';
 import type { State } from '../../state/state.ts';
 import { type GlobalOptions, parseCount, parseDuration, printDiagnostics, runCommand } from '../command.ts';
+import type { KeyedPlan } from '../luks-keys.ts';
 import { addPlanOptions, type PlanFlags, planOptions } from '../plan-options.ts';
 import { approve, asEvents, preflight, runPlan, sayEvent } from '../run-plan.ts';
 import { isRoot, type Location, locateImage, readImage, readPast } from '../session.ts';
@@ -129,27 +130,55 @@ async function applyLocked(request: LockedApply): Promise<ExitCode> {
   const { plan, location, lock, options } = request;
   await announce(plan, options);
   const changes = plan.resource_changes.some(({ change }) => change.actions[0] !== 'no-op');
+  if (changes) await preflight(plan);
+  const keyed = await keysOf(request);
+  let { keys } = keyed;
   if (changes) {
-    await preflight(plan);
     if (!request.approved && options.autoApprove !== true) await approve('Do you want to perform these actions?', 'Apply');
+    keys = await allKeys(keyed);
     const detached = await detachKept(request);
     if (detached !== ExitCode.Ok) return detached;
     const jobOptions = { parallelism: options.parallelism, keepOnFailure: options.keepOnFailure ?? false };
-    const outcome = await runPlan({ operation: 'apply', plan, paths: location.paths, lock, jobOptions, options });
+    const outcome = await runPlan({
+      operation: 'apply',
+      plan: keyed.plan,
+      paths: location.paths,
+      lock,
+      keys,
+      jobOptions,
+      options,
+    });
     if (options.json !== true && outcome.summary !== undefined) process.stdout.write(`\n${outcome.summary}\n`);
     if (outcome.exitCode === ExitCode.Interrupted && options.json !== true)
       process.stderr.write('Run `dib apply` again to go on from here, or `dib destroy` to remove what is there.\n');
     if (outcome.exitCode !== ExitCode.Ok) return outcome.exitCode;
   } else {
+    keys = await allKeys(keyed);
     const cleared = await clearLeft(request);
     if (cleared !== ExitCode.Ok) return cleared;
   }
   if (options.keepAttached === true) {
-    const code = await inSharedNamespace('attach', plan, location, lock, options);
+    const code = await inSharedNamespace('attach', plan, location, lock, options, keys);
     if (code !== ExitCode.Ok) return code;
   }
   if (options.json !== true) await printOutputs(location);
   return ExitCode.Ok;
+}
+
+/** The keys of LUKS containers that the plan needs, before anybody is asked anything. */
+async function keysOf({ plan, location, options }: LockedApply): Promise<KeyedPlan> {
+  const [{ readKeys }, { neededKeys }, { kindRegistry }] = await Promise.all([
+    import('../luks-keys.ts'),
+    import('../../plan/needed-keys.ts'),
+    import('../../kinds/registry.ts'),
+  ]);
+  return await readKeys(plan, neededKeys(plan, kindRegistry(), options.keepAttached), location.paths.image);
+}
+
+async function allKeys({ keys, toAsk }: KeyedPlan): Promise<KeyedPlan['keys']> {
+  if (toAsk.length === 0) return keys;
+  const { askKeys } = await import('../luks-keys.ts');
+  return new Map([...keys, ...(await askKeys(toAsk))]);
 }
 
 /** A run that was killed after its last action has nothing left to make, but may have left loop devices and temporary files. */
@@ -201,6 +230,7 @@ async function inSharedNamespace(
   location: Location,
   lock: StateLock,
   options: Options,
+  keys?: KeyedPlan['keys'],
 ): Promise<ExitCode> {
   if (!isRoot()) {
     fail(
@@ -220,7 +250,7 @@ async function inSharedNamespace(
     );
   }
   const job = { operation, plan: { ...plan, worker: { ...plan.worker, name: 'host' as const } }, paths: location.paths };
-  const outcome = await runPlan({ ...job, lock, jobOptions: { parallelism: 1, keepOnFailure: false }, options });
+  const outcome = await runPlan({ ...job, lock, keys, jobOptions: { parallelism: 1, keepOnFailure: false }, options });
   return outcome.exitCode;
 }
 
