@@ -43,7 +43,9 @@ function isShown(change: ResourceChange): boolean {
 
 function where(plan: Plan, colour: ChalkInstance): string {
   if (plan.mode === 'refresh-only') return `Image ${colour.bold(plan.image.name)}: only the state is written`;
-  const lines = [`Image ${colour.bold(plan.image.name)}: worker ${colour.bold(plan.worker.name)}${machineOf(plan)}, ${plan.worker.reason}`];
+  const lines = [
+    `Image ${colour.bold(plan.image.name)}: worker ${colour.bold(plan.worker.name)}${machineOf(plan)}, ${plan.worker.reason}`,
+  ];
   for (const [disk, realisation] of Object.entries(plan.worker.realisation)) {
     lines.push(`  ${disk}: ${colour.bold(realisation.name)}, ${realisation.reason}`);
   }
