@@ -1,8 +1,8 @@
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { statOrUndefined, syncParent } from './disk-file.ts';
+import { syncParent } from './disk-file.ts';
 import { known, type LocalLoopInputs, type LocalLoopOutputs } from './disk-inputs.ts';
-import type { Kind, Paths, RecordedResource } from './kind.ts';
+import type { Kind, Paths, Presence, RecordedResource } from './kind.ts';
 import { attachLoop, backs, detachLoops, loopIdentity, loopRequirements } from './loop.ts';
 
 /** Where the disk file of a `local_loop` lies. */
@@ -33,6 +33,31 @@ function recordedFile(recorded: RecordedResource, paths: Paths): string {
   return typeof file === 'string' ? file : diskFile(paths, recorded.name);
 }
 
+async function probeFile(recorded: RecordedResource, file: string): Promise<Presence> {
+  const outputs = recorded.outputs as LocalLoopOutputs;
+  const found = await stat(file, { bigint: true }).catch(() => undefined);
+  if (found === undefined) return { state: 'absent' };
+  if (!found.isFile()) return { state: 'drifted', reason: `${file} is not a file any more` };
+  const now = { size: Number(found.size), ino: Number(found.ino) };
+  const changed = changeTime(found);
+  const drifted = (reason: string): Presence => ({
+    state: 'drifted',
+    reason,
+    found: { outputs: { ...now, dev: Number(found.dev) }, ...(recorded.stamp !== undefined && { stamp: { changed } }) },
+  });
+  if (now.size !== outputs.size) return drifted(`${file} has ${now.size} bytes instead of ${outputs.size}`);
+  if (now.ino !== outputs.ino) return drifted(`${file} was replaced by another file`);
+  if (recorded.stamp !== undefined && recorded.stamp['changed'] !== changed)
+    return drifted(`${file} was written to at ${changed}`);
+  return { state: 'present' };
+}
+
+/** Time of the last change of the content, UTC, to the nanosecond as the kernel has it. */
+function changeTime({ mtimeNs }: { readonly mtimeNs: bigint }): string {
+  const date = new Date(Number(mtimeNs / 1_000_000n)).toISOString().slice(0, 19);
+  return `${date}.${(mtimeNs % 1_000_000_000n).toString().padStart(9, '0')}Z`;
+}
+
 /** A sparse disk file; attached, a loop device on the whole of it. */
 export const localLoop: Kind = {
   kind: 'local_loop',
@@ -41,16 +66,11 @@ export const localLoop: Kind = {
   // The file is made by dib itself; there is no command to show.
   commands: () => [],
 
-  async probe(recorded, paths) {
-    const outputs = recorded.outputs as LocalLoopOutputs;
-    const found = await statOrUndefined(recordedFile(recorded, paths));
-    if (found === undefined) return { state: 'absent' };
-    if (!found.isFile()) return { state: 'drifted', reason: `${outputs.file} is not a file any more` };
-    if (found.size !== outputs.size) {
-      return { state: 'drifted', reason: `${outputs.file} has ${found.size} bytes instead of ${outputs.size}` };
-    }
-    if (found.ino !== outputs.ino) return { state: 'drifted', reason: `${outputs.file} was replaced by another file` };
-    return { state: 'present' };
+  probe: (recorded, paths) => probeFile(recorded, recordedFile(recorded, paths)),
+
+  async stamp(recorded) {
+    const { file } = recorded.outputs as LocalLoopOutputs;
+    return { changed: changeTime(await stat(file, { bigint: true })) };
   },
 
   create: (inputs, context) => createFile(inputs as LocalLoopInputs, context.paths),

@@ -110,9 +110,10 @@ function splitExtended(all: readonly string[]): { opts: string[]; extended: stri
 
 /** mkfs.fat(8). Without `-I --mbr=n` a loop device looks like a whole disk: refused, or given a partition table of its own. */
 function vfatCommand(inputs: MkfsInputs, target: MkfsTarget): Command {
-  const identity = ['--invariant', '-i', inputs.uuid.replace('-', ''), '-n', inputs.label];
+  // Last, so that the name and the id are those of the plan whatever the user's options say.
+  const identity = ['-i', inputs.uuid.replace('-', ''), '-n', inputs.label];
   const kind = 'device' in target ? ['-I'] : inputs.sectorSize === 512 ? [] : ['-S', String(inputs.sectorSize)];
-  return { argv: ['mkfs.vfat', ...identity, '--mbr=n', ...kind, ...optionsOf(inputs), place(target)] };
+  return { argv: ['mkfs.vfat', '--invariant', '--mbr=n', ...kind, ...optionsOf(inputs), ...identity, place(target)] };
 }
 
 function toKib(bytes: number): number {

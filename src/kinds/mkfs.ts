@@ -1,12 +1,14 @@
 import type { Command } from '../exec/command.ts';
 import type { JsonObject } from '../util/json.ts';
 import { attachedDevice, writeDevice } from './attached-device.ts';
-import { clearTraces, statOrUndefined } from './disk-file.ts';
+import { clearTraces } from './disk-file.ts';
 import { type FileExtent, known, type MkfsInputs, type Place } from './disk-inputs.ts';
-import { clearExtents, clearRecordedExtents, copyIntoExtents, extentsOf, extentsOfPlace, readFromExtents } from './extents.ts';
+import { clearExtents, clearRecordedExtents, copyIntoExtents, extentsOf, extentsOfPlace } from './extents.ts';
 import { type ActionContext, type Kind, UNKNOWN } from './kind.ts';
 import { isExt, type MkfsTarget, mkfsCommand, mkfsRequirements, needsTemporaryFile } from './mkfs-commands.ts';
 import { makeEmptyExt, makeExt, withFilledImage } from './mkfs-file.ts';
+import { probeFilesystem } from './mkfs-probe.ts';
+import { asFarAsReadable } from './probing.ts';
 import type { TreeAccess } from './tree-view.ts';
 import { fillCommands } from './vfat-fill.ts';
 
@@ -22,8 +24,6 @@ interface MkfsOutputs extends JsonObject {
 
 /** A made mkswap header ends with its first page; nothing else of a swap area needs to be written. */
 const SWAP_HEADER_BYTES = 65_536;
-/** Signatures of file systems lie here: enough to see that one is still there. */
-const PROBE_BYTES = 128 * 1024;
 
 /** Makes a file system and fills it from the merged tree, unless tree.root fills it through a mount. */
 export function mkfs(access: TreeAccess): Kind {
@@ -35,15 +35,7 @@ export function mkfs(access: TreeAccess): Kind {
     needsAttached: (inputs) => (inputs as MkfsInputs).realisation === 'attached',
     needsDetached: (inputs) => (inputs as MkfsInputs).realisation === 'offline',
 
-    async probe(recorded) {
-      const { extents, type } = recorded.outputs as MkfsOutputs;
-      const [first] = extents ?? [];
-      if (extents === undefined || first === undefined) return { state: 'present' };
-      if ((await statOrUndefined(first.file)) === undefined) return { state: 'absent' };
-      const head = await readFromExtents(extents, 0, PROBE_BYTES);
-      if (head.some((byte) => byte !== 0)) return { state: 'present' };
-      return { state: 'drifted', reason: `there is no ${type} file system in ${first.file} at byte ${first.offset} any more` };
-    },
+    probe: (recorded) => asFarAsReadable(() => probeFilesystem(recorded.outputs as MkfsOutputs)),
 
     async create(inputs, context): Promise<MkfsOutputs> {
       const typed = { ...(inputs as MkfsInputs) };

@@ -5,6 +5,7 @@ import { sha256File, statOrUndefined, syncParent, syncPath } from './disk-file.t
 import type { LocalLoopOutputs, OutputInputs, OutputOutputs } from './disk-inputs.ts';
 import type { ActionContext, Kind, Paths, Presence, RecordedResource } from './kind.ts';
 import { outputCommand, outputRequirements } from './output-commands.ts';
+import { asFarAsReadable } from './probing.ts';
 import { mountedTree, type TreeAccess } from './tree-view.ts';
 
 /** A file for the user, made under a temporary name and renamed when it is complete and on the disk. */
@@ -20,7 +21,7 @@ export function output(access: TreeAccess): Kind {
       const source = typed.format === 'tar' ? '<tree>' : `<work>/${(typed.disk ?? '').replace(/^local_loop\./, '')}.raw`;
       return [outputCommand(typed, source, join(dirname(typed.path), `.${basename(typed.path)}.partial`))];
     },
-    probe: (recorded) => probe(recorded),
+    probe: (recorded) => asFarAsReadable(() => probe(recorded)),
     create: (inputs, context) => create(inputs as OutputInputs, context, access),
     destroy,
     tidy: (recorded, paths) => tidy(recorded, paths),
@@ -43,9 +44,13 @@ async function probe(recorded: RecordedResource): Promise<Presence> {
   const { path, size, sha256, mtime } = recorded.outputs as OutputOutputs;
   const found = await statOrUndefined(path);
   if (found === undefined) return { state: 'absent' };
-  if (found.size !== size) return { state: 'drifted', reason: `${path} has ${found.size} bytes instead of ${size}` };
-  if (found.mtimeMs === mtime || (await sha256File(path)) === sha256) return { state: 'present' };
-  return { state: 'drifted', reason: `${path} was changed: its SHA-256 is not the recorded one` };
+  if (!found.isFile()) return { state: 'drifted', reason: `${path} is not a file any more` };
+  if (found.size === size && found.mtimeMs === mtime) return { state: 'present' };
+  const now = { size: found.size, sha256: await sha256File(path), mtime: found.mtimeMs };
+  if (now.size === size && now.sha256 === sha256) return { state: 'present' };
+  const what =
+    now.size === size ? 'was changed: its SHA-256 is not the recorded one' : `has ${now.size} bytes instead of ${size}`;
+  return { state: 'drifted', reason: `${path} ${what}`, found: { outputs: now } };
 }
 
 async function create(inputs: OutputInputs, context: ActionContext, access: TreeAccess): Promise<OutputOutputs> {

@@ -13,7 +13,8 @@ import {
   writePieces,
 } from './disk-file.ts';
 import { known, type LocalLoopOutputs, type PartitioningInputs } from './disk-inputs.ts';
-import type { Kind } from './kind.ts';
+import { type Kind, type Presence, type RecordedResource, UNKNOWN } from './kind.ts';
+import { asFarAsReadable } from './probing.ts';
 
 /** Boot code of the master boot record: the first 440 bytes of the disk belong to the boot loader. */
 export const BOOT_CODE_BYTES = 440;
@@ -55,6 +56,21 @@ function firstUse(layout: DiskLayout): number {
   return Math.min(layout.size, ...extended, ...layout.partitions.map((each) => each.offset));
 }
 
+/** The table must be there byte for byte: whatever else is written over it is another table. */
+async function probeTable({ inputs, outputs }: RecordedResource): Promise<Presence> {
+  const { file } = outputs as PartitioningOutputs;
+  const { layout } = inputs as PartitioningInputs;
+  if ((await statOrUndefined(file)) === undefined) return { state: 'absent' };
+  if ((await readPiece(file, 510, 2)).toString('hex') !== '55aa')
+    return { state: 'drifted', reason: `${file} has no partition table any more` };
+  if (layout === UNKNOWN) return { state: 'present' };
+  for (const { offset, bytes } of tablePieces(layout as DiskLayout)) {
+    const found = await readPiece(file, offset, bytes.length);
+    if (Buffer.compare(found, bytes) !== 0) return { state: 'drifted', reason: `the partition table of ${file} was changed` };
+  }
+  return { state: 'present' };
+}
+
 /** Writes the partition table into the disk file. */
 export const partitioning: Kind = {
   kind: 'partitioning',
@@ -64,14 +80,7 @@ export const partitioning: Kind = {
   commands: () => [],
   needsDetached: () => true,
 
-  async probe(recorded) {
-    const { file } = recorded.outputs as PartitioningOutputs;
-    if ((await statOrUndefined(file)) === undefined) return { state: 'absent' };
-    const signature = await readPiece(file, 510, 2);
-    return signature.toString('hex') === '55aa'
-      ? { state: 'present' }
-      : { state: 'drifted', reason: `${file} has no partition table any more` };
-  },
+  probe: (recorded) => asFarAsReadable(() => probeTable(recorded)),
 
   async create(inputs, context): Promise<PartitioningOutputs> {
     const { disk, layout: maybe } = inputs as PartitioningInputs;

@@ -51,7 +51,7 @@ describe('mkfsCommand', () => {
     ['swap', 'swap', 'mkswap --pagesize 4096 --label L --uuid 1111-2222 /dev/loop0'],
     ['xfs', 'root', 'mkfs.xfs -f -q -L L -m uuid=1111-2222 /dev/loop0'],
     ['btrfs', 'root', 'mkfs.btrfs --force --quiet --label L --uuid 1111-2222 /dev/loop0'],
-    ['vfat', 'ESP', 'mkfs.vfat --invariant -i 11112222 -n L --mbr=n -I /dev/loop0'],
+    ['vfat', 'ESP', 'mkfs.vfat --invariant --mbr=n -I -i 11112222 -n L /dev/loop0'],
   ] as const)('makes %s with its identifiers', (type, _, text) => {
     expect(mkfsCommand(inputs({ type, label: 'L', uuid: '1111-2222' }), { device: '/dev/loop0' }).argv.join(' ')).toBe(text);
   });
