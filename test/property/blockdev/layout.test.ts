@@ -57,6 +57,24 @@ test('whatever stands in the list, there are diagnostics and never an exception'
     'mkfs',
     'mount',
     'fstab',
+    'disk',
+    'raid',
+    'raid_member',
+    'luks',
+    'lvm',
+    'pvs',
+    'vgs',
+    'lvs',
+    'lvm_pv',
+    'btrfs',
+    'subvolumes',
+    'key',
+    'vg',
+    'level',
+    'extents',
+    'thin-pool',
+    'path',
+    'options',
     'name',
     'base',
     'size',
@@ -66,7 +84,7 @@ test('whatever stands in the list, there are diagnostics and never an exception'
     'x',
   );
   const leaf = fc.oneof(
-    fc.constantFrom<unknown>('d', '/', '1GiB', '100%', 'ext4', 'gpt', 'mbr', null, 7, true, ''),
+    fc.constantFrom<unknown>('d', '/', '1GiB', '100%', 'ext4', 'gpt', 'mbr', 'thin', 'thin-pool', '/dev/d', null, 1, 7, true, ''),
     fc.string().map((text) => text.replaceAll('?', '')),
   );
   const { json } = fc.letrec((tie) => ({
