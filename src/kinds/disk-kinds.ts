@@ -1,4 +1,5 @@
 import { bootloader } from './bootloader.ts';
+import { type DeviceAccess, existingDisk } from './disk.ts';
 import { encrypt } from './encrypt.ts';
 import { fstab } from './fstab.ts';
 import type { Kind } from './kind.ts';
@@ -17,9 +18,9 @@ import type { TreeAccess } from './tree-view.ts';
 import { vgs } from './vgs.ts';
 
 /** All kinds between the merged tree and the finished files. */
-export function diskKinds(access: TreeAccess & KeyAccess): readonly Kind[] {
+export function diskKinds(access: TreeAccess & KeyAccess & DeviceAccess): readonly Kind[] {
   return [
-    ...[localLoop, partitioning, partition],
+    ...[localLoop, existingDisk(access.devices), partitioning, partition],
     ...[luks(access), encrypt(access), pvs, vgs, lvs],
     ...[mkfs(access), mount, fstab, treeRoot(access), bootloader(access), output(access)],
   ];

@@ -11,18 +11,23 @@ import { fail } from '../diagnostics/errors.ts';
 import { quotedPath } from '../diagnostics/printable.ts';
 import { digestOfUse, readContents } from '../host/device-contents.ts';
 import { identifyDevice } from '../host/existing-device.ts';
-import { DeviceGuard, rereadPartitions } from './device-guard.ts';
+import { type DeviceGuard, rereadPartitions } from './device-guard.ts';
 import { clearExtent } from './disk-file.ts';
 import type { LoopAttachment } from './disk-inputs.ts';
 import type { ExistingDiskInputs, ExistingDiskOutputs } from './existing-disk-inputs.ts';
 import type { ActionContext, Kind, RecordedResource } from './kind.ts';
 import { attachLoop, backs, detachLoops, loopIdentity, loopRequirements } from './loop.ts';
 
+/** Who may write to disks of this machine. */
+export interface DeviceAccess {
+  readonly devices: DeviceGuard;
+}
+
 /**
  * A disk of this machine that is there already. It is written to as if it were a disk file, by root. Creating it clears it, so that nothing of what was
  * on it shows through; destroying it leaves it as it is.
  */
-export function existingDisk(guard: DeviceGuard = new DeviceGuard([])): Kind {
+export function existingDisk(guard: DeviceGuard): Kind {
   const take = (recorded: RecordedResource, forWriting: boolean) => {
     const { path } = recorded.inputs as ExistingDiskInputs;
     return guard.take({ address: recorded.address, path, recorded: identityOf(recorded), forWriting });

@@ -1,4 +1,5 @@
 import type { TreeMounter } from '../rootfs/tree.ts';
+import { DeviceGuard } from './device-guard.ts';
 import { diskKinds } from './disk-kinds.ts';
 import type { Kind } from './kind.ts';
 import { type LayerRuntime, layerKind } from './layer.ts';
@@ -9,6 +10,8 @@ export interface KindServices {
   readonly trees?: TreeMounter | undefined;
   readonly layers?: LayerRuntime | undefined;
   readonly secrets?: SecretKeys | undefined;
+  /** Over the disks of this machine that the run may write to. */
+  readonly devices?: DeviceGuard | undefined;
 }
 
 const NO_TREES: TreeMounter = {
@@ -18,7 +21,7 @@ const NO_TREES: TreeMounter = {
 
 /** Every kind of resource by name. */
 export function kindRegistry(services?: KindServices): ReadonlyMap<string, Kind> {
-  const { trees = NO_TREES, layers, secrets = NO_KEYS } = services ?? {};
-  const kinds = [layerKind(layers), ...diskKinds({ trees, secrets })];
+  const { trees = NO_TREES, layers, secrets = NO_KEYS, devices = new DeviceGuard([]) } = services ?? {};
+  const kinds = [layerKind(layers), ...diskKinds({ trees, secrets, devices })];
   return new Map(kinds.map((kind) => [kind.kind, kind]));
 }

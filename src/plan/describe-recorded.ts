@@ -9,6 +9,8 @@ export function describeRecorded({ kind, inputs, outputs, key }: RecordedResourc
       return key === '' ? '' : `layer ${key.slice(0, 12)} of the cache`;
     case 'local_loop':
       return `disk file${sized(inputs, 'size')}`;
+    case 'disk':
+      return `existing disk ${text(inputs['path'])}${sized(outputs, 'size')}`;
     case 'partition':
       return `partition${sized(inputs, 'length')} of ${text(inputs['disk'])}`;
     case 'partitioning':

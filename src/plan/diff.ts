@@ -1,5 +1,5 @@
 import { withDependencies } from '../graph/dag.ts';
-import type { Kind, Presence, RecordedResource, Resource } from '../kinds/kind.ts';
+import type { Kind, Presence, RecordedResource, Requirement, Resource } from '../kinds/kind.ts';
 import type { JsonObject } from '../util/json.ts';
 import { describeRecorded } from './describe-recorded.ts';
 import { explainKeyChange } from './explain.ts';
@@ -188,6 +188,14 @@ export function deletion(recorded: RecordedResource, decision: Decision): Resour
   };
 }
 
+/** What writing to an existing disk needs, whoever does it. */
+function guardRequirements(resource: Resource, { resources, kinds }: DiffInput): readonly Requirement[] {
+  const below = withDependencies(resource.dependsOn, resources);
+  return resources
+    .filter(({ address, kind }) => below.has(address) && kinds.get(kind)?.guard !== undefined)
+    .flatMap((other) => kinds.get(other.kind)?.requires(other.inputs) ?? []);
+}
+
 function change(resource: Resource, decision: Decision, input: DiffInput): ResourceChange {
   const kind = input.kinds.get(resource.kind);
   if (kind === undefined) throw new Error(`no kind ${resource.kind}`);
@@ -204,7 +212,7 @@ function change(resource: Resource, decision: Decision, input: DiffInput): Resou
     reason: decision.reason,
     depends_on: resource.dependsOn,
     commands: acts ? kind.commands(resource.inputs) : [],
-    requires: acts ? kind.requires(resource.inputs) : [],
+    requires: acts ? [...kind.requires(resource.inputs), ...guardRequirements(resource, input)] : [],
     key: key?.key,
     key_document: key?.document,
   };

@@ -87,8 +87,16 @@ export function writtenDisks(changes: readonly ResourceChange[]): ReadonlySet<st
   return new Set(changes.filter(({ address, kind }) => kind === 'disk' && below.has(address)).map(({ address }) => address));
 }
 
-/** Decides what may happen to each disk. A disk that is not here is no error yet: the plan may be for another machine. */
-export function judgeDisks(seen: readonly SeenDisk[], written: ReadonlySet<string>, places?: Places): Judgement {
+export interface JudgeOptions {
+  /** Addresses of the disks that are going to be written to. */
+  readonly written: ReadonlySet<string>;
+  /** It is now or never: a disk that is not here, or cannot be looked into, is an error. A plan may be for another machine. */
+  readonly applying: boolean;
+  readonly places?: Places | undefined;
+}
+
+/** Decides what may happen to each disk. */
+export function judgeDisks(seen: readonly SeenDisk[], { written, applying, places }: JudgeOptions): Judgement {
   const diagnostics: Diagnostic[] = [];
   const warnings: string[] = [];
   const tell = (severity: Diagnostic['severity'], { disk, address }: SeenDisk, problem: DiskProblem): void => {
@@ -96,10 +104,12 @@ export function judgeDisks(seen: readonly SeenDisk[], written: ReadonlySet<strin
     diagnostics.push({ severity, ...problem, address, ...(range && { range }) });
   };
   const disks = seen.map((each): JudgedDisk => {
-    const { problem, fate } = written.has(each.address) ? judge(each) : { problem: undefined, fate: 'untouched' as const };
-    if (problem?.code === 'DIB_DISK_ABSENT') warnings.push(`${problem.summary}. What depends on it is known after apply.`);
+    if (!written.has(each.address)) return { ...each, fate: 'untouched' };
+    const { problem, fate } = judge(each, applying);
+    if (problem?.code === 'DIB_DISK_ABSENT' && !applying)
+      warnings.push(`${problem.summary}. What depends on it is known after apply.`);
     else if (problem !== undefined) tell('error', each, problem);
-    else if (fate !== 'untouched' && each.sighting.state === 'found') {
+    else if (each.sighting.state === 'found') {
       warnings.push(...warningsOf(each, each.sighting.facts, fate));
       const twin = seen.find((other) => other !== each && seen.indexOf(other) < seen.indexOf(each) && isSame(other, each));
       if (twin !== undefined) tell('error', each, twice(twin, each));
@@ -110,14 +120,17 @@ export function judgeDisks(seen: readonly SeenDisk[], written: ReadonlySet<strin
   return { disks, diagnostics, warnings };
 }
 
-function judge({ disk, sighting, ours }: SeenDisk): { readonly problem?: DiskProblem | undefined; readonly fate: Fate } {
+function judge(
+  { disk, sighting, ours }: SeenDisk,
+  applying: boolean,
+): { readonly problem?: DiskProblem | undefined; readonly fate: Fate } {
   const problem = refuseDevice(disk.path, sighting);
   if (problem !== undefined || sighting.state !== 'found') return { problem, fate: 'refused' };
   const { facts } = sighting;
   if (ours || (facts.contents.known && facts.contents.blank)) return { fate: 'written' };
-  const mayBeBlank = !facts.contents.known && facts.contents.partitions === 0;
+  const mayBeBlank = !applying && !facts.contents.known && facts.contents.partitions === 0;
   if (disk.wipe) return { fate: 'lost' };
-  // Who may not read it cannot write it either: whoever applies the plan will see.
+  // Who may not read it cannot write to it either: whoever applies the plan will see.
   return mayBeBlank ? { fate: 'written' } : { problem: refuseContents(disk.path, facts), fate: 'refused' };
 }
 

@@ -106,7 +106,8 @@ function overlaid(base: JsonObject, over: JsonObject): JsonObject {
 
 /** Facts that a resource gave; others stay. */
 export function setFacts(state: State, facts: Facts): State {
-  return { ...state, facts: { ...state.facts, ...facts } };
+  const devices = facts.devices && { devices: { ...state.facts.devices, ...facts.devices } };
+  return { ...state, facts: { ...state.facts, ...facts, ...devices } };
 }
 
 function edit(state: State, address: string, change: (resource: RecordedResource) => RecordedResource): State {
