@@ -3,6 +3,7 @@ import {
   copyFile,
   mkdir,
   mkdtemp,
+  open,
   readdir,
   readFile,
   readlink,
@@ -56,13 +57,28 @@ export async function ensureInitramfs(options: InitramfsOptions): Promise<string
   const scratch = await mkdtemp(join(cache, 'making-'));
   try {
     await makeArchive(options, contents, scratch);
-    await rename(join(scratch, 'manifest'), `${archive}.json`);
-    await rename(join(scratch, 'archive'), archive);
+    for (const [name, place] of [
+      ['manifest', `${archive}.json`],
+      ['archive', archive],
+    ] as const) {
+      await flush(join(scratch, name));
+      await rename(join(scratch, name), place);
+    }
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
   await removeOthers(cache, prefix, basename(archive));
   return archive;
+}
+
+/** After a power cut a name must not lead to half a file, which would be taken for good. */
+async function flush(file: string): Promise<void> {
+  const handle = await open(file, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 async function findContents(): Promise<Contents> {
