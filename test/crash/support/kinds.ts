@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readMounts } from '../../../src/engine/clear.ts';
+import { hostFiles } from '../../../src/host/files.ts';
+import { readMounts } from '../../../src/host/mounts.ts';
 import type { ActionContext, Kind, Outputs, Presence, RecordedResource } from '../../../src/kinds/kind.ts';
 import { detachLoops } from '../../../src/kinds/loop.ts';
 import type { JsonObject } from '../../../src/util/json.ts';
@@ -101,7 +102,7 @@ const mount: Kind = {
   },
   detach: async (recorded, context) => {
     const target = text(recorded.outputs['target']);
-    if ((await readMounts()).some((entry) => entry.target === target)) await context.run({ argv: ['umount', target] });
+    if ((await readMounts(hostFiles())).some((entry) => entry.target === target)) await context.run({ argv: ['umount', target] });
   },
 };
 

@@ -2,7 +2,8 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { readMounts } from '../../../src/engine/clear.ts';
+import { hostFiles } from '../../../src/host/files.ts';
+import { readMounts } from '../../../src/host/mounts.ts';
 import { buildSupport } from '../../crash/support/build.ts';
 import { IMAGE } from '../../crash/support/image.ts';
 import type { Spec } from '../../crash/support/kinds.ts';
@@ -164,7 +165,8 @@ describe('attach', () => {
   it('leaves the image mounted in the caller’s namespace, until destroy', async () => {
     expect((await rig.run({ operation: 'apply', spec: IMAGE })).code).toBe(0);
     expect((await rig.run({ operation: 'attach', spec: IMAGE })).code).toBe(0);
-    const targets = async () => (await readMounts()).map((mount) => mount.target).filter((target) => target.startsWith(rig.root));
+    const targets = async () =>
+      (await readMounts(hostFiles())).map((mount) => mount.target).filter((target) => target.startsWith(rig.root));
     expect(await targets()).toEqual([join(rig.root, '.dib/work/mnt/a'), join(rig.root, '.dib/work/mnt/a/lower')]);
     expect((await rig.run({ operation: 'destroy', spec: {} })).code).toBe(0);
     expect(await targets()).toEqual([]);

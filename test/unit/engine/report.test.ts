@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { DibError, ExitCode } from '../../../src/diagnostics/errors.ts';
-import { parseMountinfo } from '../../../src/engine/clear.ts';
 import type { Event } from '../../../src/engine/events.ts';
 import { parseMessage } from '../../../src/engine/protocol.ts';
 import { diagnosticsOf, emitter, exitCodeOf } from '../../../src/engine/report.ts';
+import { parseMountinfo } from '../../../src/host/mounts.ts';
 
 const failure = (exitCode: ExitCode) => new DibError({ code: 'DIB_X', severity: 'error', summary: 's' }, exitCode);
 
@@ -40,8 +40,8 @@ it('reads mountinfo with its escapes and optional fields', () => {
     '36 35 98:0 /mnt1 /mnt\\040two rw,noatime master:1 shared:2 - ext3 /dev/loop3 rw,errors=continue\n' +
     '37 35 0:5 / /proc rw - proc proc rw\n';
   expect(parseMountinfo(text)).toEqual([
-    { target: '/mnt two', source: '/dev/loop3', type: 'ext3' },
-    { target: '/proc', source: 'proc', type: 'proc' },
+    { id: 36, parent: 35, number: '98:0', target: '/mnt two', source: '/dev/loop3', type: 'ext3', readOnly: false },
+    { id: 37, parent: 35, number: '0:5', target: '/proc', source: 'proc', type: 'proc', readOnly: false },
   ]);
 });
 
