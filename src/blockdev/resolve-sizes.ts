@@ -2,7 +2,7 @@ import type { Diagnostic, Locator } from '../diagnostics/diagnostic.ts';
 import { quoted } from '../diagnostics/printable.ts';
 import { minimumFilesystemSize, smallest } from './auto-size.ts';
 import { deviceNeed } from './device-needs.ts';
-import type { BlockDevices, ContentUsage, Disk, DiskLayout, Mkfs, Partitioning, StackLayout, UsageByMount } from './devices.ts';
+import type { BlockDevices, ContentUsage, Disk, Mkfs, Partitioning, StackLayout, UsageByMount } from './devices.ts';
 import { Issues } from './issues.ts';
 import { fits, placePartitions } from './placement.ts';
 import { formatBytes, KIB, MIB, roundUp } from './sizes.ts';
@@ -126,7 +126,7 @@ function percentages(table: Partitioning): readonly string[] {
 /** File systems whose content, now measured, does not fit in the room that they have; the build would fail in mkfs. */
 export function checkContentFits(
   devices: BlockDevices,
-  layout: readonly DiskLayout[] | StackLayout,
+  stack: StackLayout,
   usage: UsageByMount,
   locate?: Locator,
   pointerPrefix?: string,
@@ -134,7 +134,7 @@ export function checkContentFits(
   const issues = new Issues(locate ?? (() => undefined), pointerPrefix);
   for (const mkfs of devices.filesystems) {
     const content = contentOf(devices, mkfs, usage);
-    const length = 'devices' in layout ? deviceSize(layout, mkfs.base) : lengthOf(layout, mkfs.base);
+    const length = deviceSize(stack, mkfs.base);
     if (content === undefined || length === undefined) continue;
     const needed = minimumFilesystemSize(mkfs, content);
     if (needed <= length) continue;
@@ -152,14 +152,4 @@ export function checkContentFits(
     else issues.warn('DIB_BLOCKDEV_CONTENT_TIGHT', mkfs.pointer, text);
   }
   return issues.diagnostics;
-}
-
-/** Bytes of a partition or of a disk without table. */
-function lengthOf(layouts: readonly DiskLayout[], device: string): number | undefined {
-  for (const layout of layouts) {
-    if (layout.disk === device) return layout.size;
-    const partition = layout.partitions.find(({ name }) => name === device);
-    if (partition) return partition.length;
-  }
-  return undefined;
 }

@@ -160,7 +160,7 @@ export interface Plan {
    */
   teardown?: TeardownStep[];
   /**
-   * The layout of each disk that is made.
+   * The layout of each disk that is made, and of each volume group and thin pool on them.
    */
   disks: Disk[];
   /**
@@ -567,11 +567,11 @@ export interface TeardownStep {
   known: boolean;
 }
 /**
- * The layout of one disk.
+ * The layout of one disk, volume group or thin pool.
  */
 export interface Disk {
   /**
-   * Address: `local_loop.NAME`, or `disk.NAME` of an existing one.
+   * Address: `local_loop.NAME`, or `disk.NAME` of an existing one; `vgs.NAME` of a group, `lvs.NAME` of a pool.
    */
   address: string;
   /**
@@ -579,29 +579,29 @@ export interface Disk {
    */
   size?: number;
   /**
-   * `gpt`, `mbr`, or that there is no table.
+   * `gpt`, `mbr`, or that there is no table; what a group or pool is.
    */
   label: string;
   /**
-   * Bytes of a logical sector.
+   * Bytes of a logical sector; of disks only.
    */
-  sectorSize: number;
+  sectorSize?: number;
   /**
-   * Partitions in the order of their places; of a disk without a table, the disk.
+   * Partitions in the order of their places; of a disk without a table, the disk; volumes in the order of their declaration.
    *
-   * Items: A part of the disk.
+   * Items: A part of it.
    */
   segments: {
     /**
-     * Name of the partition or disk.
+     * Name of the partition, disk or volume.
      */
     name: string;
     /**
-     * First byte; absent while unknown.
+     * First byte; absent while unknown, and of volumes, which may lie in pieces.
      */
     start?: number;
     /**
-     * Bytes; absent while unknown.
+     * Bytes; absent while unknown. Of a pool with its metadata; of a thin volume what it promises.
      */
     length?: number;
     /**

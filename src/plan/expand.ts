@@ -77,7 +77,7 @@ export function expand(image: Prepared, options: ExpandOptions): Expansion {
       locateOutput: options.places?.locateOutput,
     }),
   ]);
-  return { resources, keys: resourceKeys(resources), disks: toPlannedDisks(wanted, stack.disks), diagnostics };
+  return { resources, keys: resourceKeys(resources), disks: toPlannedDisks(wanted, stack), diagnostics };
 }
 
 /** Existing disks with the sectors that they have, once they were seen. */
@@ -102,7 +102,7 @@ function place(
   const layout = resolveStack(devices, sizes.disks, context);
   if (layout.value === undefined) return { stack: NO_STACK, diagnostics: layout.diagnostics };
   const fit =
-    usage === undefined ? [] : checkContentFits(devices, layout.value.disks, usage, places?.locateDevice, places?.devicePrefix);
+    usage === undefined ? [] : checkContentFits(devices, layout.value, usage, places?.locateDevice, places?.devicePrefix);
   return { stack: layout.value, diagnostics: [...layout.diagnostics, ...fit] };
 }
 

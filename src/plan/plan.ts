@@ -98,13 +98,14 @@ export interface TeardownStep {
   readonly known: boolean;
 }
 
-/** A disk of the plan, for the drawing. */
+/** A disk, volume group or thin pool of the plan, for the drawing. */
 export interface PlannedDisk {
   readonly address: string;
   /** Bytes, or absent while unknown. */
   readonly size?: number | undefined;
   readonly label: string;
-  readonly sectorSize: number;
+  /** Of disks. */
+  readonly sectorSize?: number | undefined;
   readonly segments: readonly {
     readonly name: string;
     readonly start?: number | undefined;

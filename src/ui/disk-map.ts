@@ -12,12 +12,13 @@ interface Cell {
 }
 
 /**
- * Draws a disk to scale in `width` columns: a line about the disk, a bar with one box for each partition, and below it the exact places.
- * Boxes too narrow for their scale are widened to show their name. Plain text.
+ * Draws a disk, volume group or thin pool to scale in `width` columns: a line about it, a bar with one box for each partition or volume, and
+ * below it the exact places. Boxes too narrow for their scale are widened to show their name. Plain text.
  */
 export function drawDisk(disk: PlannedDisk, width = 80): string {
   const size = disk.size === undefined ? UNKNOWN_SIZE : formatBytes(disk.size);
-  const title = `${disk.address}: ${size}, ${disk.label}, ${disk.sectorSize}-byte sectors`;
+  const sectors = disk.sectorSize === undefined ? '' : `, ${disk.sectorSize}-byte sectors`;
+  const title = `${disk.address}: ${size}, ${disk.label}${sectors}`;
   // A terminal without a size says 0.
   return [title, ...bar(cellsOf(disk), width > 0 ? width : 80), ...legend(disk)].join('\n');
 }
@@ -38,7 +39,10 @@ function cellsOf(disk: PlannedDisk): Cell[] {
     cells.push({ lines: [name, length === undefined ? '?' : formatBytes(length)], length });
     if (start !== undefined && length !== undefined) end = start + length;
   }
-  const known = disk.segments.every(({ start }) => start !== undefined);
+  // Volumes have a length, but no start.
+  const known = disk.segments.every(({ length }) => length !== undefined);
+  const placed = disk.segments.some(({ start }) => start !== undefined);
+  if (!placed) end = disk.segments.reduce((sum, { length = 0 }) => sum + length, 0);
   if (disk.size !== undefined && known) gap(disk.size);
   return cells;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { resolveLayout } from '../../../src/blockdev/layout.ts';
+import type { StackLayout } from '../../../src/blockdev/devices.ts';
+import { resolveStack } from '../../../src/blockdev/layout.ts';
 import { toPlannedDisks } from '../../../src/blockdev/planned-disks.ts';
 import { checkContentFits, resolveSizes } from '../../../src/blockdev/resolve-sizes.ts';
 import { exactSize, formatBytes, parseRelativeSize, parseSize } from '../../../src/blockdev/sizes.ts';
@@ -9,10 +10,13 @@ import { devicesOf, EFI_TREE } from './support.ts';
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
 
+const NO_STACK: StackLayout = { disks: [], devices: [], groups: [] };
+
 const layoutsOf = (text: string, usage?: Record<string, { bytes: number; inodes: number }>) => {
   const devices = devicesOf(text);
   const sizes = resolveSizes(devices, usage);
-  return resolveLayout(devices, sizes.disks, { partitionSizes: sizes.partitions });
+  const { value, diagnostics } = resolveStack(devices, sizes.disks, { partitionSizes: sizes.partitions });
+  return { value: value?.disks, diagnostics };
 };
 const places = (text: string, usage?: Record<string, { bytes: number; inodes: number }>) =>
   layoutsOf(text, usage).value?.flatMap(({ partitions }) =>
@@ -140,7 +144,7 @@ describe('sizes from content', () => {
   test('unknown until measured', () => {
     const devices = devicesOf(tree('auto'));
     expect(resolveSizes(devices).disks.size).toBe(0);
-    expect(toPlannedDisks(devices, [])[0]).toMatchObject({
+    expect(toPlannedDisks(devices, NO_STACK)[0]).toMatchObject({
       address: 'local_loop.image0',
       segments: [
         { name: 'ESP', what: 'vfat /boot/efi' },
@@ -160,10 +164,10 @@ describe('sizes from content', () => {
   test('auto: smaller, and the content still fits', () => {
     const devices = devicesOf(tree('auto'));
     const { disks } = resolveSizes(devices, usage);
-    const layouts = resolveLayout(devices, disks).value ?? [];
+    const stack = resolveStack(devices, disks).value ?? NO_STACK;
     expect(disks.get('image0')).toBeLessThan((560 + 850) * MIB);
-    expect(checkContentFits(devices, layouts, usage)).toEqual([]);
-    const smaller = resolveLayout(devices, new Map([['image0', (disks.get('image0') ?? 0) - MIB]])).value ?? [];
+    expect(checkContentFits(devices, stack, usage)).toEqual([]);
+    const smaller = resolveStack(devices, new Map([['image0', (disks.get('image0') ?? 0) - MIB]])).value ?? NO_STACK;
     expect(checkContentFits(devices, smaller, usage).map(({ code }) => code)).toEqual(['DIB_BLOCKDEV_CONTENT_TIGHT']);
     expect(checkContentFits(devices, smaller, { '/': { bytes: GIB, inodes: 1 } }).map(({ code }) => code)).toEqual([
       'DIB_BLOCKDEV_CONTENT_TOO_LARGE',
@@ -182,8 +186,8 @@ describe('sizes from content', () => {
 test('the drawing', () => {
   const known = devicesOf(EFI_TREE);
   const unknown = devicesOf(EFI_TREE.replace('size: 4GiB', 'size: auto'));
-  const layouts = resolveLayout(known, resolveSizes(known).disks).value ?? [];
-  expect(`\n${drawDisks([...toPlannedDisks(known, layouts), ...toPlannedDisks(unknown, [])])}\n`).toMatchInlineSnapshot(`
+  const stack = resolveStack(known, resolveSizes(known).disks).value ?? NO_STACK;
+  expect(`\n${drawDisks([...toPlannedDisks(known, stack), ...toPlannedDisks(unknown, NO_STACK)])}\n`).toMatchInlineSnapshot(`
     "
     local_loop.image0: 4 GiB, gpt, 512-byte sectors
     ┌────────┬─────┬───────────────────────────────────────────────────────────────┐
