@@ -21,6 +21,8 @@ export interface Surroundings {
   readonly emit: Emit;
   readonly interrupts: Interrupts;
   readonly machines: Machines;
+  /** What is attached is for looking only. */
+  readonly readOnly?: boolean | undefined;
   /** Where the logs of this run go. */
   readonly logs: string;
 }
@@ -130,6 +132,7 @@ function contextOf(
     key: action.key,
     previous: action.previous,
     renew: action.renew,
+    readOnly: surroundings.readOnly,
     logFile: log.path,
     run: (command) => runner.run(command),
     machine: async () => forAction(action.machine ?? (await surroundings.machines.open()), options),

@@ -53,10 +53,11 @@ export class Attachments {
     });
   }
 
-  /** Attaches everything that is created. */
-  async attachAll(): Promise<void> {
+  /** Attaches everything that is created and wanted. */
+  async attachAll(wanted: (resource: RecordedResource) => boolean = () => true): Promise<void> {
+    const resources = this.#surroundings.store.current.resources.filter((resource) => resource.status === 'created' && wanted(resource));
     await this.with(
-      this.#surroundings.store.current.resources.map((resource) => resource.address),
+      resources.map((resource) => resource.address),
       async () => {},
     );
   }
@@ -88,7 +89,7 @@ export class Attachments {
   }
 
   async #attach(address: string): Promise<void> {
-    const { store, kinds, machines } = this.#surroundings;
+    const { store, kinds, machines, readOnly } = this.#surroundings;
     const resource = findResource(store.current, address);
     if (resource === undefined) return;
     const machine = await machines.open();
@@ -98,7 +99,7 @@ export class Attachments {
     if (earlier !== undefined || machines.ofBoot(resource.attachment?.bootId ?? '') !== undefined) await this.#detach(resource);
     const kind = kindOf(kinds, resource);
     await perform(this.#surroundings, { ...identity(resource), operation: 'attach' }, async (context) => {
-      const state = await store.update((current) => recordAttaching(current, address, machine.bootId));
+      const state = await store.update((current) => recordAttaching(current, address, machine.bootId, readOnly));
       const outputs = (await kind.attach?.(findResource(state, address) as RecordedResource, context)) ?? {};
       await store.update((current) => recordAttached(current, address, outputs));
       return outputs;
