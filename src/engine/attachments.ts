@@ -55,9 +55,11 @@ export class Attachments {
 
   /** Attaches everything that is created and wanted. */
   async attachAll(wanted: (resource: RecordedResource) => boolean = () => true): Promise<void> {
-    const resources = this.#surroundings.store.current.resources.filter((resource) => resource.status === 'created' && wanted(resource));
+    const { store, kinds } = this.#surroundings;
+    const isWanted = (resource: RecordedResource) =>
+      resource.status === 'created' && kinds.get(resource.kind)?.attach !== undefined && wanted(resource);
     await this.with(
-      resources.map((resource) => resource.address),
+      store.current.resources.filter(isWanted).map(({ address }) => address),
       async () => {},
     );
   }

@@ -2,6 +2,7 @@ import type { Kind, Outputs, Paths, Resource } from '../kinds/kind.ts';
 import type { SecretKeys } from '../kinds/secret-keys.ts';
 import type { Facts, Plan } from '../plan/plan.ts';
 import type { Host } from '../state/state.ts';
+import type { AttachOptions } from './attach.ts';
 
 /**
  * What the front hands to a worker, as a JSON file of mode 0600.
@@ -20,6 +21,10 @@ export interface JobOptions {
   readonly parallelism: number;
   /** Leave attached what a failed run attached. */
   readonly keepOnFailure: boolean;
+  /** Of `attach`; default: read-only, with mounts. */
+  readonly attach?: AttachOptions | undefined;
+  /** Of `detach`: stop whatever else stands on the disk files, recorded or not. */
+  readonly stopAll?: boolean | undefined;
   /** Milliseconds that interruptible actions may go on after the first interrupt; default 2000. */
   readonly grace?: number | undefined;
 }

@@ -8,8 +8,10 @@ import { openScratch } from '../rootfs/scratch.ts';
 import { readHost } from '../state/host.ts';
 import type { Host } from '../state/state.ts';
 import { openState, type StateStore } from '../state/store.ts';
+import { ownFiles } from '../plan/own-files.ts';
 import type { Surroundings } from './actions.ts';
 import { applyPlan, type Failure, type RunResult } from './apply.ts';
+import { attachImage } from './attach.ts';
 import { Attachments } from './attachments.ts';
 import { destroyPlan } from './destroy.ts';
 import { createInterrupts, type Interrupts } from './interrupts.ts';
@@ -17,6 +19,7 @@ import type { Job, Runtime, RuntimeBuilder } from './job.ts';
 import { createMachines } from './machines.ts';
 import { type ControlMessage, type ExitMessage, parseMessage } from './protocol.ts';
 import { diagnosticsOf, type Emit, emitDiagnostics, emitter, exitCodeOf } from './report.ts';
+import { detachEverything } from './teardown.ts';
 import { ReceivedKeys } from './secret-keys.ts';
 
 /** Where a worker's events go and its orders come from; the store may be wrapped by tests. */
@@ -135,25 +138,20 @@ async function operate(job: Job, runtime: Runtime, surroundings: Surroundings): 
     case 'destroy':
       return destroyPlan(job.plan, surroundings, runtime.collect?.bind(runtime));
     case 'detach':
-      return { ...nothing, failures: await detachAll(runtime, surroundings) };
+      return { ...nothing, failures: await detach(job, runtime, surroundings) };
     case 'attach':
-      return { ...nothing, failures: await attachAll(new Attachments(surroundings)) };
+      return { ...nothing, failures: await attachImage(surroundings, job.options.attach ?? { readOnly: true, mount: true }) };
   }
 }
 
-async function detachAll(runtime: Runtime, surroundings: Surroundings): Promise<readonly Failure[]> {
-  const failures = await new Attachments(surroundings).detachAll();
+async function detach(job: Job, runtime: Runtime, surroundings: Surroundings): Promise<readonly Failure[]> {
+  const { store, paths } = surroundings;
+  const failures =
+    job.options.stopAll === true
+      ? await detachEverything(surroundings, await ownFiles(store.current.resources, paths), { force: false })
+      : await new Attachments(surroundings).detachAll();
   await runtime.collect?.();
   return failures;
-}
-
-async function attachAll(attachments: Attachments): Promise<readonly Failure[]> {
-  try {
-    await attachments.attachAll();
-    return [];
-  } catch (error) {
-    return [{ address: '', error }, ...(await attachments.detachAll())];
-  }
 }
 
 function report(job: Job, result: RunResult, { emit, store, interrupts }: Surroundings): ExitCode {
