@@ -4,11 +4,11 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { ExitCode } from '../diagnostics/errors.ts';
 import type { Machine } from '../exec/machine.ts';
+import { ownFiles } from '../plan/own-files.ts';
 import { openScratch } from '../rootfs/scratch.ts';
 import { readHost } from '../state/host.ts';
 import type { Host } from '../state/state.ts';
 import { openState, type StateStore } from '../state/store.ts';
-import { ownFiles } from '../plan/own-files.ts';
 import type { Surroundings } from './actions.ts';
 import { applyPlan, type Failure, type RunResult } from './apply.ts';
 import { attachImage } from './attach.ts';
@@ -19,8 +19,8 @@ import type { Job, Runtime, RuntimeBuilder } from './job.ts';
 import { createMachines } from './machines.ts';
 import { type ControlMessage, type ExitMessage, parseMessage } from './protocol.ts';
 import { diagnosticsOf, type Emit, emitDiagnostics, emitter, exitCodeOf } from './report.ts';
-import { detachEverything } from './teardown.ts';
 import { ReceivedKeys } from './secret-keys.ts';
+import { detachEverything } from './teardown.ts';
 
 /** Where a worker's events go and its orders come from; the store may be wrapped by tests. */
 export interface WorkerIo {
