@@ -13,6 +13,7 @@ import { partition } from './partition.ts';
 import { partitioning } from './partitioning.ts';
 import { pvs } from './pvs.ts';
 import type { KeyAccess } from './secret-keys.ts';
+import { subvolume } from './subvolume.ts';
 import { treeRoot } from './tree.ts';
 import type { TreeAccess } from './tree-view.ts';
 import { vgs } from './vgs.ts';
@@ -22,6 +23,6 @@ export function diskKinds(access: TreeAccess & KeyAccess & DeviceAccess): readon
   return [
     ...[localLoop, existingDisk(access.devices), partitioning, partition],
     ...[luks(access), encrypt(access), pvs, vgs, lvs],
-    ...[mkfs(access), mount, fstab, treeRoot(access), bootloader(access), output(access)],
+    ...[mkfs(access), mount, fstab, subvolume, treeRoot(access), bootloader(access), output(access)],
   ];
 }
