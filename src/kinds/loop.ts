@@ -40,9 +40,16 @@ export function loopRequirements(realisation: Realisation): readonly Requirement
 }
 
 /** The command that attaches a slice of a file; `length` 0 means up to its end. */
-export function losetupCommand(file: string, offset: number | string, length: number | string, sectorSize: number): Command {
+export function losetupCommand(
+  file: string,
+  offset: number | string,
+  length: number | string,
+  sectorSize: number,
+  readOnly = false,
+): Command {
   const slice = length === 0 ? [] : ['--offset', String(offset), '--sizelimit', String(length)];
-  return { argv: ['losetup', '--find', '--show', ...slice, '--sector-size', String(sectorSize), file] };
+  const access = readOnly ? ['--read-only'] : [];
+  return { argv: ['losetup', '--find', '--show', ...access, ...slice, '--sector-size', String(sectorSize), file] };
 }
 
 /** `major:minor` of a device number as stat(2) gives it (makedev(3)). */
@@ -103,9 +110,10 @@ export async function attachLoop(
   const slice = { ...(await backingOn(machine, file)), offset, length };
   await context.intend(slice);
   const same = (loop: LoopDevice): boolean => backs(loop, slice) && loop.offset === offset && loop.sizeLimit === length;
-  const existing = (await listLoops(machine)).find(same);
+  // One of an earlier try may be writable.
+  const existing = context.readOnly === true ? undefined : (await listLoops(machine)).find(same);
   if (existing !== undefined) return { device: existing.device, ...slice };
-  const { stdout } = await machine.run(losetupCommand(slice.file, offset, length, sectorSize));
+  const { stdout } = await machine.run(losetupCommand(slice.file, offset, length, sectorSize, context.readOnly));
   const attachment = { device: stdout.trim(), ...slice };
   await verifyLoop(context, attachment);
   return attachment;

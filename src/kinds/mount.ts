@@ -36,7 +36,8 @@ async function attachMount(inputs: MountInputs, context: ActionContext): Promise
   const device = await attachedDevice(context, inputs.device);
   await mkdir(target, { recursive: true });
   try {
-    await machine.run(mountCommand(inputs.type, inputs.options, device, target));
+    const options = context.readOnly === true ? [...inputs.options, 'ro'] : inputs.options;
+    await machine.run(mountCommand(inputs.type, options, device, target));
   } catch (error) {
     if (!(error instanceof DibError) || (await kernelKnows(machine, inputs.type))) throw error;
     context.progress(`${inputs.mountPoint} is not mounted: this kernel has no ${inputs.type} driver`);
