@@ -4,32 +4,16 @@ import { join } from 'node:path';
 import type { BlockDevices, DeviceExtent, StackLayout } from '../../../src/blockdev/devices.ts';
 import { gptBytes } from '../../../src/blockdev/gpt.ts';
 import { resolveStack } from '../../../src/blockdev/layout.ts';
-import { type LinearGroup, lvmPieces } from '../../../src/blockdev/lvm-metadata.ts';
+import { lvmPieces } from '../../../src/blockdev/lvm-metadata.ts';
 import { resolveSizes } from '../../../src/blockdev/resolve-sizes.ts';
 import { slice } from '../../../src/blockdev/stack-layout.ts';
+import { linearGroups } from '../../support/linear-groups.ts';
 
 /** The stack of a tree without errors. */
 export function stackOf(devices: BlockDevices): StackLayout {
   const { value, diagnostics } = resolveStack(devices, resolveSizes(devices).disks);
   if (!value) throw new Error(JSON.stringify(diagnostics));
   return value;
-}
-
-/** Volume groups as lvmPieces takes them. */
-export function linearGroups(devices: BlockDevices, stack: StackLayout): readonly LinearGroup[] {
-  const named = <T extends { readonly name: string }>(nodes: readonly T[], name: string): T => {
-    const node = nodes.find((candidate) => candidate.name === name);
-    if (!node) throw new Error(`no node ${name}`);
-    return node;
-  };
-  return stack.groups.map(({ group, extentSize, pvs, lvs }) => ({
-    name: group,
-    id: named(devices.vgs, group).id,
-    extentSize,
-    epoch: 1_700_000_000,
-    pvs: pvs.map((pv) => ({ ...pv, id: named(devices.pvs, pv.name).id })),
-    lvs: lvs.map((lv) => ({ ...lv, id: named(devices.lvs, lv.name).id, volume: named(devices.lvs, lv.name).volume })),
-  }));
 }
 
 /** Disk files named after their disks, with partition tables and volume groups written by dib. LUKS containers are files of their own, open. */
