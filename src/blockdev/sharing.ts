@@ -70,9 +70,17 @@ function reportShared(item: Item, other: Item, base: Item, pointer: string, part
 export function checkCycles(items: readonly Item[], byName: ReadonlyMap<string, Item>, issues: Issues): ReadonlySet<Item> {
   const inCycle = new Set<Item>();
   const left = new Set(items);
+  // The base of an lvm says nothing.
+  const bases = new Map(
+    items.map((item) => [item, item.kind === 'lvm' ? [] : item.bases.flatMap(({ name }) => byName.get(name) ?? [])]),
+  );
+  const users = new Map<Item, Item[]>(items.map((item) => [item, []]));
+  for (const [item, itsBases] of bases) for (const base of itsBases) users.get(base)?.push(item);
   for (;;) {
-    peel(left, byName);
-    const cycle = shortestCycle(left, byName);
+    // What stands on nothing that is left, and what nothing that is left stands on, is in no circle.
+    peel(left, bases, users);
+    peel(left, users, bases);
+    const cycle = shortestCycle(left, bases);
     if (cycle === undefined) return inCycle;
     for (const item of cycle) {
       inCycle.add(item);
@@ -82,40 +90,48 @@ export function checkCycles(items: readonly Item[], byName: ReadonlyMap<string, 
   }
 }
 
-function basesIn(item: Item, left: ReadonlySet<Item>, byName: ReadonlyMap<string, Item>): readonly Item[] {
-  // The base of an lvm says nothing.
-  if (item.kind === 'lvm') return [];
-  return item.bases.flatMap(({ name }) => {
-    const base = byName.get(name);
-    return base !== undefined && left.has(base) ? [base] : [];
-  });
+type Edges = ReadonlyMap<Item, readonly Item[]>;
+
+function inside(item: Item, edges: Edges, left: ReadonlySet<Item>): readonly Item[] {
+  return (edges.get(item) ?? []).filter((other) => left.has(other));
 }
 
-/** Takes away all that stands on nothing that is left, and all that nothing stands on: neither can be in a circle. */
-function peel(left: Set<Item>, byName: ReadonlyMap<string, Item>): void {
-  for (;;) {
-    const carrying = new Set([...left].flatMap((item) => basesIn(item, left, byName)));
-    const free = [...left].filter((item) => !carrying.has(item) || basesIn(item, left, byName).length === 0);
-    if (free.length === 0) return;
-    for (const item of free) left.delete(item);
+/** Takes away nodes without edges, as long as there are any (Kahn). `back`: the same edges, turned round. */
+function peel(left: Set<Item>, edges: Edges, back: Edges): void {
+  const counts = new Map([...left].map((item) => [item, inside(item, edges, left).length]));
+  const free = [...left].filter((item) => counts.get(item) === 0);
+  for (let item = free.pop(); item !== undefined; item = free.pop()) {
+    left.delete(item);
+    for (const other of inside(item, back, left)) {
+      const count = (counts.get(other) ?? 0) - 1;
+      counts.set(other, count);
+      if (count === 0) free.push(other);
+    }
   }
 }
 
-function shortestCycle(left: ReadonlySet<Item>, byName: ReadonlyMap<string, Item>): readonly Item[] | undefined {
+/** A circle through a node with one base goes through that base too: only nodes with several are worth to begin at, if there are any. */
+function shortestCycle(left: ReadonlySet<Item>, bases: Edges): readonly Item[] | undefined {
+  const branching = [...left].filter((item) => inside(item, bases, left).length > 1);
   let shortest: readonly Item[] | undefined;
-  for (const start of left) {
-    const cycle = cycleFrom(start, left, byName);
+  for (const start of branching) {
+    const cycle = cycleFrom(start, left, bases);
     if (cycle !== undefined && (shortest === undefined || cycle.length < shortest.length)) shortest = cycle;
   }
-  return shortest;
+  if (shortest !== undefined) return shortest;
+  for (const start of left) {
+    const cycle = cycleFrom(start, left, bases);
+    if (cycle !== undefined) return cycle;
+  }
+  return undefined;
 }
 
 /** The shortest way from a node back to itself, breadth first. */
-function cycleFrom(start: Item, left: ReadonlySet<Item>, byName: ReadonlyMap<string, Item>): readonly Item[] | undefined {
+function cycleFrom(start: Item, left: ReadonlySet<Item>, bases: Edges): readonly Item[] | undefined {
   const cameFrom = new Map<Item, Item>();
   const queue: Item[] = [start];
-  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-    for (const base of basesIn(next, left, byName)) {
+  for (const next of queue) {
+    for (const base of inside(next, bases, left)) {
       if (base === start) {
         const path: Item[] = [];
         for (let item: Item | undefined = next; item !== undefined; item = cameFrom.get(item)) path.unshift(item);

@@ -1,5 +1,11 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { BlockDevices } from '../../../src/blockdev/devices.ts';
+import { parseBlockDevices } from '../../../src/blockdev/parse.ts';
+import { parseYaml } from '../../../src/config/yaml/parse.ts';
+import { SourceText } from '../../../src/diagnostics/source-text.ts';
+import type { Json } from '../../../src/util/json.ts';
 import { devicesOf, findings, parseText } from './support.ts';
 
 /** `kind.name <- bases` of every node that a stack is made of. */
@@ -291,6 +297,62 @@ test('subvolumes: the root among them gets the defaults of a root file system', 
   expect(devices.filesystems[0]).toMatchObject({ type: 'btrfs', label: 'system', opts: ['--nodiscard'] });
   expect(devices.subvolumes.map(({ path }) => path)).toEqual(['@', '@home', 'snapshots']);
   expect(devices.fstabs[0]?.options).toBe('compress=zstd');
+});
+
+const EXAMPLES = join(import.meta.dirname, '../../../examples');
+const ROOT = 'mkfs: {type: ext4, mount: {mount_point: /, fstab: {}}}';
+
+/** Layouts of the examples, besides those on the page about block devices. */
+const LAYOUTS: readonly (readonly [string, string])[] = [
+  [
+    'xfs',
+    "- local_loop: {name: d, size: 4GiB, partitioning: {label: gpt, partitions: [{name: b, type: 'EF02', size: 1MiB}, {name: r, size: 100%, mkfs: {type: xfs, mount: {mount_point: /, fstab: {}}}}]}}",
+  ],
+  [
+    'several disks, one group over two of them',
+    `- local_loop: {name: system, size: 4GiB, partitioning: {label: mbr, partitions: [{name: r, size: 100%, flags: [boot, primary], ${ROOT}}]}}
+- local_loop: {name: data1, size: 1GiB, lvm_pv: {vg: data}}
+- local_loop: {name: data2, size: 1GiB, lvm_pv: {vg: data}}
+- lvm: {vgs: [{name: data}], lvs: [{name: srv, base: data, extents: 100%FREE, mkfs: {type: ext4, mount: {mount_point: /srv, fstab: {}}}}]}`,
+  ],
+  [
+    'logical partitions',
+    `- local_loop:
+    name: d
+    size: 4GiB
+    partitioning:
+      label: mbr
+      partitions:
+        - {name: boot, size: 512MiB, flags: [boot, primary], mkfs: {type: ext4, mount: {mount_point: /boot, fstab: {}}}}
+        - {name: root, size: 60%, ${ROOT}}
+        - {name: swap, type: '82', size: 256MiB, mkfs: {type: swap, mount: {fstab: {}}}}
+        - {name: home, size: 100%, mkfs: {type: ext4, mount: {mount_point: /home, fstab: {}}}}`,
+  ],
+  ['a file system straight on a disk', `- local_loop: {name: d, size: 4GiB, ${ROOT}}`],
+  [
+    'a mirrored ESP',
+    `- local_loop: {name: a, size: 4GiB, partitioning: {label: gpt, partitions: [{name: e1, type: EF00, size: 64MiB, raid_member: {raid: esp}}, {name: r, size: 100%, ${ROOT}}]}}
+- local_loop: {name: b, size: 4GiB, partitioning: {label: gpt, partitions: [{name: e2, type: EF00, size: 64MiB, raid_member: {raid: esp}}]}}
+- raid: {name: esp, level: 1, metadata: '1.0', mkfs: {type: vfat, mount: {mount_point: /boot/efi}}}`,
+  ],
+];
+
+test.each(LAYOUTS)('%s', (_name, text) => {
+  expect(parseText(text).diagnostics).toEqual([]);
+});
+
+test.each(readdirSync(EXAMPLES))('the block devices of examples/%s', (name) => {
+  const file = join(EXAMPLES, name, 'image.yaml');
+  const { value } = parseYaml(new SourceText(file, readFileSync(file, 'utf8')));
+  const list = (value as { readonly block_device?: readonly Json[] }).block_device;
+  if (list !== undefined) expect(parseBlockDevices(list, { imageName: name, locate: () => undefined }).diagnostics).toEqual([]);
+});
+
+test('thousands of nodes on each other take no time to speak of', () => {
+  const chain = Array.from({ length: 1000 }, (_, index) => `- luks: {name: c${index + 1}, base: c${index}, key: prompt}\n`);
+  const text = `- local_loop: {name: c0, size: 99GiB}\n- mkfs: {base: c1000, type: ext4, mount: {mount_point: /}}\n${chain.join('')}`;
+  expect(devicesOf(text).luks).toHaveLength(1000);
+  expect(findings(parseText(text.replace('base: c0,', 'base: c999,')))).toEqual(['3 DIB_BLOCKDEV_CYCLE']);
 });
 
 test('a btrfs is mounted beside its subvolumes', () => {

@@ -462,6 +462,14 @@ const RAID: readonly WrongTree[] = [
     ['5 DIB_BLOCKDEV_CYCLE'],
     '`m` -> `n` -> `m`',
   ],
+  [
+    'the shortest of two circles',
+    beside(
+      '- raid: {name: m, level: 1, base: [o, n]}\n- luks: {name: o, base: x, key: prompt}\n- luks: {name: x, base: m, key: prompt}\n- raid: {name: n, level: 1, base: [m, a]}\n',
+    ),
+    ['5 DIB_BLOCKDEV_CYCLE'],
+    '`m` -> `n` -> `m`',
+  ],
   ['mdraid', beside('- mdraid: {name: md0}\n'), ['5 DIB_BLOCKDEV_UNKNOWN_PLUGIN'], 'raid_member: {raid: md0}'],
 ];
 
