@@ -1,3 +1,4 @@
+import type { DevicePermit } from '../kinds/device-guard.ts';
 import type { Kind, Outputs, Paths, Resource } from '../kinds/kind.ts';
 import type { SecretKeys } from '../kinds/secret-keys.ts';
 import type { Facts, Plan } from '../plan/plan.ts';
@@ -27,6 +28,8 @@ export interface JobOptions {
   readonly stopAll?: boolean | undefined;
   /** Milliseconds that interruptible actions may go on after the first interrupt; default 2000. */
   readonly grace?: number | undefined;
+  /** Disks of this machine that the run may write to. */
+  readonly permits?: readonly DevicePermit[] | undefined;
 }
 
 /** What the engine needs to know of the image; made in the worker from the job. */

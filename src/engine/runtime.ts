@@ -5,6 +5,8 @@ import { loadImage } from '../config/load.ts';
 import { DibError, fail } from '../diagnostics/errors.ts';
 import { quotedPath } from '../diagnostics/printable.ts';
 import { createRunner } from '../exec/run.ts';
+import { DeviceGuard } from '../kinds/device-guard.ts';
+import { identityOf } from '../kinds/disk.ts';
 import type { Outputs, Realisation, Resource } from '../kinds/kind.ts';
 import type { KeyedLayerOutputs } from '../kinds/layer.ts';
 import { kindRegistry } from '../kinds/registry.ts';
@@ -42,6 +44,7 @@ async function applyRuntime(job: Job, secrets: SecretKeys): Promise<Runtime> {
   const image = await readPlanned(plan);
   await mkdir(paths.scratch, { recursive: true });
   const runner = createRunner();
+  const devices = new DeviceGuard(job.options.permits ?? []);
   const cache = await LayerCache.open(paths.cache);
   const snapshotter = await chooseSnapshotter(paths.cache, paths.scratch, runner, () => {});
   const libexec = fileURLToPath(new URL('../../libexec', import.meta.url));
@@ -55,11 +58,12 @@ async function applyRuntime(job: Job, secrets: SecretKeys): Promise<Runtime> {
   };
   const resolve = resolver(image, realisationOf(plan));
   return {
-    kinds: kindRegistry({ trees: snapshotter, layers, secrets }),
+    kinds: kindRegistry({ trees: snapshotter, layers, secrets, devices }),
     resolve,
     factsFrom,
     collect: () => cache.collect(),
     close: async () => {
+      await devices.close();
       await snapshotter.close();
       await runner.run({ argv: ['sync', '--file-system', paths.cache] });
       await cache.markFlushed();
@@ -109,8 +113,9 @@ function resolver(image: Prepared, realisation: Readonly<Record<string, Realisat
   };
 }
 
-/** The base tells what the mirror had, the last layer how much there is to store. */
+/** An existing disk tells who it is, the base what the mirror had, the last layer how much there is to store. */
 function factsFrom(resource: Resource, outputs: Outputs): Facts | undefined {
+  if (resource.kind === 'disk') return { devices: { [resource.name]: identityOf(outputs) } };
   if (resource.kind !== 'layer') return undefined;
   const { key, mirrorDigest, epoch, usage } = outputs as Partial<KeyedLayerOutputs>;
   const base: Facts = mirrorDigest === undefined ? {} : { mirrorDigest, epoch };

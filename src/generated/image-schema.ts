@@ -72,13 +72,11 @@ export interface Image {
    */
   block_device?: (BlockDeviceItem | BlockDeviceLevel)[];
   /**
-   * Files to produce. Default: one qcow2.
-   *
-   * @minItems 1
+   * Files to produce. Default: one qcow2; nothing, when the image is only written to existing disks (`disk`).
    *
    * Items: An output: its format alone, or a mapping.
    */
-  outputs?: [('raw' | 'qcow2' | 'tar') | Output, ...(('raw' | 'qcow2' | 'tar') | Output)[]];
+  outputs?: (('raw' | 'qcow2' | 'tar') | Output)[];
 }
 /**
  * The operating system. With an element that brings its own, it only sets DISTRO_NAME, DIB_RELEASE and ARCH.

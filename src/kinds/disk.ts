@@ -15,7 +15,7 @@ import { type DeviceGuard, rereadPartitions } from './device-guard.ts';
 import { clearExtent } from './disk-file.ts';
 import type { LoopAttachment } from './disk-inputs.ts';
 import type { ExistingDiskInputs, ExistingDiskOutputs } from './existing-disk-inputs.ts';
-import type { ActionContext, Kind, RecordedResource } from './kind.ts';
+import type { ActionContext, Kind, Outputs, RecordedResource } from './kind.ts';
 import { attachLoop, backs, detachLoops, loopIdentity, loopRequirements } from './loop.ts';
 
 /** Who may write to disks of this machine. */
@@ -30,7 +30,7 @@ export interface DeviceAccess {
 export function existingDisk(guard: DeviceGuard): Kind {
   const take = (recorded: RecordedResource, forWriting: boolean) => {
     const { path } = recorded.inputs as ExistingDiskInputs;
-    return guard.take({ address: recorded.address, path, recorded: identityOf(recorded), forWriting });
+    return guard.take({ address: recorded.address, path, recorded: recordedIdentity(recorded), forWriting });
   };
   return {
     kind: 'disk',
@@ -80,14 +80,18 @@ export function existingDisk(guard: DeviceGuard): Kind {
   };
 }
 
-function identityOf(recorded: RecordedResource): DeviceIdentity | undefined {
-  const { file, size, sectorSize, model, serial, wwid } = recorded.outputs as Partial<ExistingDiskOutputs>;
-  if (file === undefined || size === undefined || sectorSize === undefined) return undefined;
-  return { path: file, size, sectorSize, model, serial, wwid };
+/** Who a disk is, from what creating it gave. */
+export function identityOf(outputs: Outputs): DeviceIdentity {
+  const { file, size, sectorSize, model, serial, wwid } = outputs as ExistingDiskOutputs;
+  return { path: file, size, sectorSize, ...named({ model, serial, wwid }) };
+}
+
+function recordedIdentity({ outputs }: RecordedResource): DeviceIdentity | undefined {
+  return outputs['file'] === undefined ? undefined : identityOf(outputs);
 }
 
 async function probeDisk(recorded: RecordedResource): ReturnType<Kind['probe']> {
-  const before = identityOf(recorded);
+  const before = recordedIdentity(recorded);
   const { path } = recorded.inputs as ExistingDiskInputs;
   const now = await identifyDevice(path);
   if (now === undefined) return { state: 'drifted', reason: `${path} is not on this machine` };

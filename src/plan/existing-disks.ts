@@ -11,7 +11,7 @@ import type { RecordedResource } from '../kinds/kind.ts';
 import { rebuilds } from './diff.ts';
 import type { Places } from './expand.ts';
 import { isOurs } from './own-contents.ts';
-import type { ExistingDiskNote, ResourceChange } from './plan.ts';
+import type { ExistingDiskNote, Facts, PlannedDisk, ResourceChange } from './plan.ts';
 
 /** A disk of this machine that an image is written to, as it is now. */
 export interface SeenDisk {
@@ -65,18 +65,17 @@ function ownLoops(address: string, recorded: readonly RecordedResource[]): OwnLo
   );
 }
 
-/** Who the disks are, by name; of one that is not here, what an earlier run found at the same path. */
-export function identitiesOf(
-  seen: readonly SeenDisk[],
-  before: Readonly<Record<string, DeviceIdentity>> = {},
-): Readonly<Record<string, DeviceIdentity>> {
-  return Object.fromEntries(
+/** Who the disks are, by name; of one that is not here, what an earlier run found at the same path. Nothing when there are none. */
+export function deviceFacts(seen: readonly SeenDisk[], { devices: before = {} }: Facts): Pick<Facts, 'devices'> {
+  if (seen.length === 0) return { devices: undefined };
+  const devices = Object.fromEntries(
     seen.flatMap(({ disk, sighting }): [string, DeviceIdentity][] => {
       if (sighting.state === 'found' && sighting.facts.identity.size > 0) return [[disk.name, sighting.facts.identity]];
       const known = before[disk.name];
       return known === undefined || known.path !== disk.path ? [] : [[disk.name, known]];
     }),
   );
+  return { devices };
 }
 
 /** Addresses of the disks that a plan writes to: it makes them, or something that stands on them. */
@@ -168,9 +167,12 @@ function part(path: string, { type }: DeviceFacts): DiskProblem {
   };
 }
 
-/** The disks as the plan shows them. */
-export function notesOf(disks: readonly JudgedDisk[]): ReadonlyMap<string, ExistingDiskNote> {
-  return new Map(disks.map((judged) => [judged.address, noteOf(judged)]));
+/** The disks of a plan, with what was seen of those that are there already. */
+export function withNotes(planned: readonly PlannedDisk[], disks: readonly JudgedDisk[]): readonly PlannedDisk[] {
+  return planned.map((disk) => {
+    const judged = disks.find(({ address }) => address === disk.address);
+    return judged === undefined ? disk : { ...disk, device: noteOf(judged) };
+  });
 }
 
 function noteOf({ disk, sighting, ours, fate }: JudgedDisk): ExistingDiskNote {

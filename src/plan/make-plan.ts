@@ -5,6 +5,7 @@ import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { hasErrors } from '../diagnostics/diagnostic.ts';
 import { DibError, fail } from '../diagnostics/errors.ts';
 import { quoted } from '../diagnostics/printable.ts';
+import { withDependencies } from '../graph/dag.ts';
 import { type HostFiles, hostFiles } from '../host/files.ts';
 import type { Kind, Paths, Realisation, RecordedResource } from '../kinds/kind.ts';
 import { baseDigest, bootstrapInputs, nativeDistro } from '../kinds/layer-graph.ts';
@@ -13,6 +14,7 @@ import { cachedKeys, findBase, layerId, readLayer } from '../rootfs/cache-layout
 import { jsonDigest } from '../util/hash.ts';
 import type { Json } from '../util/json.ts';
 import { deletion, destructionOrder, diff } from './diff.ts';
+import { deviceFacts, judgeDisks, seeDisks, withNotes, writtenDisks } from './existing-disks.ts';
 import { type ExpandOptions, type Expansion, expand } from './expand.ts';
 import type { Kernels } from './kernels.ts';
 import type { Facts, Plan, ResourceChange, TeardownStep, WorkerName } from './plan.ts';
@@ -69,7 +71,8 @@ export async function makePlan(request: PlanRequest): Promise<MadePlan> {
   const realisation = chooseRealisations(image.devices, options.realisation);
   const { fingerprints, warnings } = await keyFingerprints(image.devices.luks, image.directory, past.facts.luksKeys ?? {});
   const luksKeys = image.devices.luks.length === 0 ? undefined : fingerprints;
-  const known = { ...knownFacts(image, past, paths.cache, options.upgrade), luksKeys };
+  const seen = await seeDisks(image.devices, past.resources);
+  const known = { ...knownFacts(image, past, paths.cache, options.upgrade), luksKeys, ...deviceFacts(seen, past.facts) };
   const names = Object.fromEntries(Object.entries(realisation).map(([disk, chosen]) => [disk, chosen.name]));
   const { expansion, facts } = expandMeasured(image, known, paths.cache, { realisation: names, places });
   if (hasErrors(expansion.diagnostics)) throw new DibError(expansion.diagnostics);
@@ -89,6 +92,8 @@ export async function makePlan(request: PlanRequest): Promise<MadePlan> {
     replace: new Set([...withContainers(options.replace, expansion), ...(options.upgrade ? ['layer.bootstrap'] : [])]),
     target: new Set(options.target),
   });
+  const judged = judgeDisks(seen, { written: writtenDisks(changes), applying: false, places });
+  if (hasErrors(judged.diagnostics)) throw new DibError(judged.diagnostics);
   const requirements = changes.flatMap((change) => change.requires);
   const drawn = new Set(expansion.disks.map((disk) => disk.address.replace(/^[a-z_]+\./, '')));
   const plan: Plan = {
@@ -109,13 +114,13 @@ export async function makePlan(request: PlanRequest): Promise<MadePlan> {
     facts,
     resource_changes: changes,
     ...outsideChanges(refreshed, teardownFor(changes, refreshed)),
-    disks: expansion.disks,
+    disks: withNotes(expansion.disks, judged.disks),
     summary: summarise(changes),
     bound_to: bindingOf(image, past),
     options: recordedOptions(options),
-    warnings: [...notes(options), ...refreshed.foreign],
+    warnings: [...notes(options), ...refreshed.foreign, ...judged.warnings],
   };
-  return { plan, warnings: [...expansion.diagnostics, ...warnings] };
+  return { plan, warnings: [...expansion.diagnostics, ...warnings, ...judged.diagnostics] };
 }
 
 /** What keeps the files in use goes before anything is made or removed, and in any case where nobody recorded it. */
@@ -151,15 +156,18 @@ export function makeDestroyPlan(request: {
   const kept = (resource: RecordedResource) => resource.kind === 'output' && !request.outputs && finished(resource);
   const changes = destructionOrder(past.resources)
     .filter((resource) => !kept(resource))
-    .map((resource) =>
-      kinds.get(resource.kind)?.cached === true
-        ? deletion(resource, {
-            actions: ['forget'],
-            action_reason: 'delete_because_destroy',
-            reason: 'will be forgotten: the cache keeps it',
-          })
-        : deletion(resource, { actions: ['delete'], action_reason: 'delete_because_destroy', reason: 'will be destroyed' }),
-    );
+    .map((resource) => {
+      const cached = kinds.get(resource.kind)?.cached === true;
+      const disk = diskBelow(resource, past.resources);
+      if (!cached && disk === undefined)
+        return deletion(resource, { actions: ['delete'], action_reason: 'delete_because_destroy', reason: 'will be destroyed' });
+      const reason = cached ? 'the cache keeps it' : `what is on ${disk} stays as it is`;
+      return deletion(resource, {
+        actions: ['forget'],
+        action_reason: 'delete_because_destroy',
+        reason: `will be forgotten: ${reason}`,
+      });
+    });
   const outputs = past.resources.filter(kept).map((resource) => String(resource.outputs['path'] ?? resource.address));
   const worker = request.isRoot
     ? { name: 'host' as const, reason: 'you are root', realisation: {} }
@@ -183,6 +191,13 @@ export function makeDestroyPlan(request: {
       ...refreshed.foreign,
     ],
   };
+}
+
+/** Path of an existing disk that a resource is, or stands on: destroying the image does not touch what was installed. */
+function diskBelow({ address }: RecordedResource, recorded: readonly RecordedResource[]): string | undefined {
+  const below = withDependencies([address], recorded);
+  const disk = recorded.find((other) => other.kind === 'disk' && below.has(other.address));
+  return disk === undefined ? undefined : String(disk.inputs['path']);
 }
 
 /** What a plan of this image is bound to now. */

@@ -18,6 +18,7 @@ import { SourceText } from '../diagnostics/source-text.ts';
 import type { ElementSet } from '../elements/element.ts';
 import { loadElements } from '../elements/load.ts';
 import type { Json } from '../util/json.ts';
+import { checkOutputs, wantedOutputs } from './disk-outputs.ts';
 import type { Places } from './expand.ts';
 import { becomesDisk, checkStoragePackages, withStoragePackages } from './storage-packages.ts';
 
@@ -82,16 +83,18 @@ export async function prepareImage(
   diagnostics.push(...defaults.diagnostics);
   const devices = source === undefined ? undefined : parseDevices(config.name, source, defaults.value ?? {});
   diagnostics.push(...(devices?.diagnostics ?? []));
+  const wanted = devices?.value === undefined ? config : { ...config, outputs: wantedOutputs(config, devices.value) };
+  if (devices?.value !== undefined) diagnostics.push(...checkOutputs(wanted.outputs, devices.value, image.locate));
   if (source !== undefined && elements.value !== undefined && devices?.value !== undefined)
-    diagnostics.push(...bootDiagnostics(config, elements.value, devices.value, source));
+    diagnostics.push(...bootDiagnostics(wanted, elements.value, devices.value, source));
   if (source === undefined || elements.value === undefined || devices?.value === undefined || hasErrors(diagnostics))
     return { diagnostics };
   const prepared: Prepared = {
     file: image.file,
     directory: image.directory,
     sha256: image.sha256,
-    config: { ...config, environment: variables },
-    elements: withStoragePackages(elements.value, config, devices.value),
+    config: { ...wanted, environment: variables },
+    elements: withStoragePackages(elements.value, wanted, devices.value),
     devices: devices.value,
     extraSize: defaults.value?.extraSize,
     epoch: epochOf(variables['SOURCE_DATE_EPOCH'] ?? environment['SOURCE_DATE_EPOCH']),
@@ -125,7 +128,13 @@ function diskimageBuilderVariables(environment: NodeJS.ProcessEnv): Record<strin
 }
 
 /** These steer dib itself and never change what an image holds. */
-const OWN_VARIABLES: ReadonlySet<string> = new Set(['DIB_DEBUG', 'DIB_IMAGE_CACHE', 'DIB_CACHE_MAX_SIZE']);
+const OWN_VARIABLES: ReadonlySet<string> = new Set([
+  'DIB_DEBUG',
+  'DIB_IMAGE_CACHE',
+  'DIB_CACHE_MAX_SIZE',
+  'DIB_VM_KERNEL',
+  'DIB_VM_MEMORY',
+]);
 
 /** Beside diskimage-builder's: those that the plan reads when the image does not say the same itself. */
 function variablesOfCaller(config: ImageConfig, environment: NodeJS.ProcessEnv): string[] {

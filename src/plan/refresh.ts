@@ -62,10 +62,20 @@ async function probeAll({ resources, kinds, paths }: RefreshRequest): Promise<Ma
   const probes = resources
     .filter((resource) => resource.status === 'created')
     .map(async (resource): Promise<[string, Presence] | undefined> => {
-      const presence = await kinds.get(resource.kind)?.probe(resource, paths, (address) => byAddress.get(address));
+      const presence = await kinds
+        .get(resource.kind)
+        ?.probe(resource, paths, (address) => byAddress.get(address))
+        .catch(believe);
       return presence === undefined ? undefined : [resource.address, presence];
     });
   return new Map((await Promise.all(probes)).filter((probe) => probe !== undefined));
+}
+
+/** What this user may not read, such as a disk of the machine, is taken for what was recorded. */
+function believe(error: unknown): Presence {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== 'EACCES' && code !== 'EPERM') throw error;
+  return { state: 'present' };
 }
 
 /** Without a recorded disk there is nothing that could be in use. */

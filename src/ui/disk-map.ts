@@ -20,7 +20,17 @@ export function drawDisk(disk: PlannedDisk, width = 80): string {
   const sectors = disk.sectorSize === undefined ? '' : `, ${disk.sectorSize}-byte sectors`;
   const title = `${disk.address}: ${size}, ${disk.label}${sectors}`;
   // A terminal without a size says 0.
-  return [title, ...bar(cellsOf(disk), width > 0 ? width : 80), ...legend(disk)].join('\n');
+  return [title, ...about(disk), ...bar(cellsOf(disk), width > 0 ? width : 80), ...legend(disk)].join('\n');
+}
+
+/** Of an existing disk: who it is, what it holds, and what becomes of that. */
+function about({ device }: PlannedDisk): string[] {
+  if (device === undefined) return [];
+  const { path, node, model, serial, holds, ours, lost } = device;
+  if (!device.present) return [`  ${path}: not on this machine now`];
+  const who = [node === path ? undefined : node, model, serial && `serial ${serial}`].filter((part) => part !== undefined);
+  const fate = lost ? ', which WILL BE LOST' : ours ? ', made by dib' : '';
+  return [`  ${path}${who.length === 0 ? '' : ` (${who.join(', ')})`}`, `  holds now: ${holds}${fate}`];
 }
 
 /** All disks, with an empty line between them. */

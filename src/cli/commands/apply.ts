@@ -7,15 +7,15 @@ import type { Plan } from '../../plan/plan.ts';
 import type { ReadImage } from '../../plan/prepare.ts';
 import type { StateLock } from '../../state/lock.ts';
 import type { State } from '../../state/state.ts';
-import { type GlobalOptions, parseCount, parseDuration, printDiagnostics, runCommand } from '../command.ts';
+import { collect, type GlobalOptions, parseCount, parseDuration, printDiagnostics, runCommand } from '../command.ts';
 import type { KeyedPlan } from '../luks-keys.ts';
 import { addPlanOptions, type PlanFlags, planOptions } from '../plan-options.ts';
 import { approve, asEvents, preflight, runPlan, sayEvent } from '../run-plan.ts';
 import { isRoot, type Location, locateImage, readImage, readPast } from '../session.ts';
 import { dibVersion } from '../version.ts';
+import { confirmByName, disksToConfirm, type WipeOptions } from '../wipe-consent.ts';
 
-interface Options extends GlobalOptions, PlanFlags {
-  readonly autoApprove?: boolean;
+interface Options extends GlobalOptions, PlanFlags, WipeOptions {
   readonly keepAttached?: boolean;
   readonly keepOnFailure?: boolean;
   readonly parallelism: number;
@@ -29,6 +29,7 @@ export function registerApply(program: Command): void {
     .description('show the plan, ask, and carry it out')
     .argument('[file]', 'image, or a plan saved with `dib plan --out`', 'image.yaml')
     .option('--auto-approve', 'do not ask')
+    .option('--wipe-device <path>', 'what is on this disk of the machine may be lost: not to be asked for (repeatable)', collect)
     .option('--json', 'print events as JSON, one object a line')
     .option('--keep-attached', 'leave the finished image attached and mounted below .dib, until `dib destroy`')
     .option('--keep-on-failure', 'after a failure leave attached what is attached')
@@ -56,7 +57,7 @@ async function applyCommand(file: string, options: Options): Promise<ExitCode> {
     const { past, state } = await readPast(location);
     const plan =
       saved === undefined ? await planNow(read, past, location, warnings, options) : await takeSaved(saved, file, read, past);
-    return await applyLocked({ plan, approved: saved !== undefined, state, location, lock, options });
+    return await applyLocked({ plan, read, past, approved: saved !== undefined, state, location, lock, options });
   } finally {
     await lock.release();
   }
@@ -118,6 +119,8 @@ async function takeSaved(saved: Plan, file: string, read: ReadImage, past: Past)
 
 interface LockedApply {
   readonly plan: Plan;
+  readonly read: ReadImage;
+  readonly past: Past;
   /** It was looked at when it was saved. */
   readonly approved: boolean;
   readonly state: State | undefined;
@@ -131,14 +134,17 @@ async function applyLocked(request: LockedApply): Promise<ExitCode> {
   await announce(plan, options);
   const changes = plan.resource_changes.some(({ change }) => change.actions[0] !== 'no-op');
   if (changes) await preflight(plan);
+  const disks = changes ? await readyDisks(request) : undefined;
   const keyed = await keysOf(request);
   let { keys } = keyed;
   if (changes) {
     if (!request.approved && options.autoApprove !== true) await approve('Do you want to perform these actions?', 'Apply');
+    await confirmByName(disks?.toConfirm ?? []);
     keys = await allKeys(keyed);
     const detached = await detachKept(request);
     if (detached !== ExitCode.Ok) return detached;
-    const jobOptions = { parallelism: options.parallelism, keepOnFailure: options.keepOnFailure ?? false };
+    const { parallelism, keepOnFailure = false } = options;
+    const jobOptions = { parallelism, keepOnFailure, permits: disks?.permits };
     const outcome = await runPlan({
       operation: 'apply',
       plan: keyed.plan,
@@ -163,6 +169,13 @@ async function applyLocked(request: LockedApply): Promise<ExitCode> {
   }
   if (options.json !== true) await printOutputs(location);
   return ExitCode.Ok;
+}
+
+/** The disks of this machine that the plan writes to, looked at once more, and those of which the user has to be asked. */
+async function readyDisks({ plan, read, past, options }: LockedApply) {
+  const { checkDisks } = await import('../../plan/device-permits.ts');
+  const check = await checkDisks(plan, read.image.devices, past.resources, read.places);
+  return { permits: check.permits, toConfirm: disksToConfirm(check, options, process.stdin.isTTY === true) };
 }
 
 /** The keys of LUKS containers that the plan needs, before anybody is asked anything. */

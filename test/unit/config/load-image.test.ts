@@ -106,7 +106,9 @@ outputs:
       packages: [],
       environment: {},
       block_device: undefined,
-      outputs: [{ format: 'qcow2', path: 'web.qcow2', compression: 'zstd', disk: undefined, pointer: '/outputs/0' }],
+      outputs: [
+        { format: 'qcow2', path: 'web.qcow2', compression: 'zstd', disk: undefined, pointer: '/outputs/0', implied: true },
+      ],
     });
   });
 

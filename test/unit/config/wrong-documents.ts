@@ -364,7 +364,6 @@ export const WRONG_DOCUMENTS: readonly WrongDocument[] = [
     text: `${HEAD}outputs: [~]\n`,
     expected: [['DIB_CONFIG_MISSING_VALUE', '3:11', '`outputs[0]` has no value']],
   },
-  { title: 'no outputs', text: `${HEAD}outputs: []\n`, expected: [['DIB_CONFIG_TOO_FEW', '3:10', '`outputs` is an empty list']] },
   {
     title: 'an output without format',
     text: `${HEAD}outputs:\n  - path: a.raw\n`,
