@@ -119,7 +119,10 @@ function subvolumeResources({ mkfs, device, subvolumes }: Filesystem, graph: Dev
   return subvolumes.map((subvolume) => {
     const inputs: SubvolumeInputs = { device, path: subvolume.path };
     const about = `subvolume ${subvolume.path} of mkfs.${mkfs.name}`;
-    return resource('subvolume', subvolume.name, inputs, [device, `mkfs.${mkfs.name}`], about, graph.source(subvolume.pointer));
+    // A subvolume can lie in another one, which must not be made as a plain directory.
+    const above = subvolumes.filter(({ path }) => subvolume.path.startsWith(`${path}/`));
+    const dependsOn = [device, `mkfs.${mkfs.name}`, ...above.map(({ name }) => `subvolume.${name}`)];
+    return resource('subvolume', subvolume.name, inputs, dependsOn, about, graph.source(subvolume.pointer));
   });
 }
 
