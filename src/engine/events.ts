@@ -1,5 +1,5 @@
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
-import type { Actions } from '../plan/plan.ts';
+import type { Actions, TeardownStep } from '../plan/plan.ts';
 import type { JsonObject } from '../util/json.ts';
 
 /** `reuse`: a cached result is taken as it is. */
@@ -18,6 +18,11 @@ export type EventBody =
       readonly type: 'planned_change';
       readonly change: { readonly resource: { readonly addr: string }; readonly action: Actions };
     }
+  | {
+      readonly type: 'resource_drift';
+      readonly change: { readonly resource: { readonly addr: string }; readonly action: Actions };
+    }
+  | { readonly type: 'planned_teardown'; readonly teardown: TeardownStep }
   | { readonly type: 'apply_start'; readonly hook: Hook }
   | { readonly type: 'apply_progress'; readonly hook: Hook & { readonly elapsed_seconds: number; readonly message?: string } }
   | { readonly type: 'apply_complete'; readonly hook: Hook & { readonly elapsed_seconds: number; readonly outputs: JsonObject } }

@@ -53,6 +53,67 @@ export type Event =
       '@level': Level;
       '@message': Message;
       /**
+       * Something changed outside of dib since it was recorded.
+       */
+      type: 'resource_drift';
+      /**
+       * The change.
+       */
+      change: {
+        /**
+         * The resource.
+         */
+        resource: {
+          /**
+           * Address.
+           */
+          addr: string;
+        };
+        /**
+         * `update`: it is not what was recorded. `delete`: it is gone.
+         */
+        action: string[];
+      };
+    }
+  | {
+      '@timestamp': Timestamp;
+      '@level': Level;
+      '@message': Message;
+      /**
+       * Something stands on the image's files and is stopped first.
+       */
+      type: 'planned_teardown';
+      /**
+       * What it is, as in the plan.
+       */
+      teardown: {
+        /**
+         * Sort of thing.
+         */
+        what: 'mount' | 'swap' | 'lvm' | 'luks' | 'dm' | 'md' | 'loop' | 'other';
+        /**
+         * Mount point, or path of the device.
+         */
+        name: string;
+        /**
+         * About it, in words.
+         */
+        detail: string;
+        /**
+         * The command that stops it.
+         */
+        action: string;
+        /**
+         * Whether the state knows of it.
+         */
+        known: boolean;
+      };
+    }
+  | {
+      '@timestamp': Timestamp;
+      '@level': Level;
+      '@message': Message;
+      /**
        * An action starts.
        */
       type: 'apply_start';
