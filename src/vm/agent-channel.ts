@@ -1,4 +1,4 @@
-import type { AgentHello, AgentReply, AgentRequest } from './protocol.ts';
+import type { AgentHello, AgentMessage, AgentReply, AgentRequest } from './protocol.ts';
 import { PROTOCOL_VERSION, ReplyReader, requestParts } from './protocol.ts';
 
 interface Deferred<T> {
@@ -9,17 +9,13 @@ interface Deferred<T> {
 
 /** A conversation with the agent in a virtual machine: one request at a time, over whatever carries lines. */
 export class AgentChannel {
-  readonly #reader = new ReplyReader((message) => {
-    if (message.type === 'reply') this.#answer(message);
-    else if (message.type === 'next') this.#sendNext();
-    else if (message.version === PROTOCOL_VERSION) this.#hello.resolve(message);
-    else this.fail(new Error(`The agent speaks version ${message.version} of the protocol, not ${PROTOCOL_VERSION}`));
-  });
+  readonly #reader = new ReplyReader((message) => this.#take(message));
   readonly #hello = deferred<AgentHello>();
   #write: (text: string) => void = () => {};
   #pending: { readonly id: number; readonly reply: Deferred<AgentReply> } | undefined;
   /** What is still to be sent of the request. */
   #parts: string[] = [];
+  #unanswered = 0;
   #failure: Error | undefined;
   #lastId = 0;
 
@@ -30,6 +26,7 @@ export class AgentChannel {
 
   /** Takes a line from the agent, without its end. */
   receive(line: string): void {
+    this.#unanswered = 0;
     this.#reader.line(line);
   }
 
@@ -56,6 +53,13 @@ export class AgentChannel {
     this.#write(`kill ${signal}\n`);
   }
 
+  /** Asks whether the agent is there. Gives how often it was asked since it last said anything. */
+  ping(): number {
+    this.#unanswered += 1;
+    this.#write('ping\n');
+    return this.#unanswered;
+  }
+
   /** Asks the machine to write everything to disk and to power off. */
   quit(): void {
     this.#write('quit\n');
@@ -67,6 +71,17 @@ export class AgentChannel {
     this.#hello.reject(error);
     this.#pending?.reply.reject(error);
     this.#pending = undefined;
+  }
+
+  #take(message: AgentMessage): void {
+    if (message.type === 'reply') this.#answer(message);
+    else if (message.type === 'next') this.#sendNext();
+    else if (message.type === 'hello') this.#greet(message);
+  }
+
+  #greet({ version, bootId, kernel }: AgentHello & { readonly version: number }): void {
+    if (version === PROTOCOL_VERSION) this.#hello.resolve({ bootId, kernel });
+    else this.fail(new Error(`The agent speaks version ${version} of the protocol, not ${PROTOCOL_VERSION}`));
   }
 
   #sendNext(): void {

@@ -4,6 +4,11 @@ export interface VmOptions {
   readonly scratch: string;
   /** Its memory in MiB. */
   readonly memory: number;
+  /**
+   * While a command runs, its agent is asked every so many milliseconds whether it is there. When it has been asked so many times without
+   * saying anything, the machine is killed: it hangs. Default: every 10 seconds, 18 times.
+   */
+  readonly watchdog?: { readonly every: number; readonly times: number } | undefined;
 }
 
 /** How a virtual machine ended. */

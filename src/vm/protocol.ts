@@ -32,8 +32,10 @@ export interface AgentReply {
 
 export type AgentMessage =
   | ({ readonly type: 'hello'; readonly version: number } & AgentHello)
-  | { readonly type: 'next' }
+  | { readonly type: 'next' | 'pong' }
   | ({ readonly type: 'reply' } & AgentReply);
+
+const PONG = ':pong';
 
 /** Bytes of a request that may be under way: less than a terminal's buffer in the machine. */
 const PART_SIZE = 3000;
@@ -85,7 +87,8 @@ export class ReplyReader {
     this.#onMessage = onMessage;
   }
 
-  line(line: string): void {
+  line(text: string): void {
+    const line = this.#withoutPong(text);
     if (!line.startsWith(':')) {
       if (this.#current !== undefined) this.#streams[this.#current].push(line);
       return;
@@ -96,6 +99,13 @@ export class ReplyReader {
     else if (word === 'hello') this.#hello(rest);
     else if (word === 'done') this.#reply(rest, { status: Number(rest[1]) });
     else if (word === 'not-started') this.#reply(rest, { notStarted: rest[1] as NotStarted });
+  }
+
+  /** The agent answers while what runs prints, so its answer may stand after any byte of base64. */
+  #withoutPong(line: string): string {
+    if (!line.endsWith(PONG)) return line;
+    this.#onMessage({ type: 'pong' });
+    return line.slice(0, -PONG.length);
   }
 
   #hello([version, bootId = '', kernel = '']: readonly string[]): void {

@@ -15,6 +15,9 @@ import type { AgentHello, AgentReply } from './protocol.ts';
 
 /** Milliseconds that a machine has to write what is not on disk yet, and to power off. */
 const POWER_OFF_TIME = 60_000;
+const WATCHDOG = { every: 10_000, times: 18 };
+/** Lines of the console that an error shows. */
+const SHOWN_LINES = 30;
 /** Milliseconds between two requests to kill a command, and after which the machine is killed with it. */
 const KILL_INTERVAL = 1000;
 const KILL_TIME = 10_000;
@@ -29,11 +32,12 @@ export async function startMachine(backend: VmBackend, options: VmOptions): Prom
     expired = true;
     vm.kill();
   }, backend.bootLimit * 1000);
-  void vm.ended.then((end) => channel.fail(diedError(backend, end)));
+  const guard: Guard = { ...(options.watchdog ?? WATCHDOG), hung: false };
+  void vm.ended.then((end) => channel.fail(diedError(backend, end, guard.hung)));
   try {
     const hello = await channel.hello;
     await vm.booted();
-    return new VirtualMachine(backend, vm, channel, hello);
+    return new VirtualMachine(backend, vm, channel, hello, guard);
   } catch (error) {
     vm.kill();
     const end = await vm.ended;
@@ -45,6 +49,13 @@ export async function startMachine(backend: VmBackend, options: VmOptions): Prom
   }
 }
 
+/** The watchdog of a machine, and whether it bit. */
+interface Guard {
+  readonly every: number;
+  readonly times: number;
+  hung: boolean;
+}
+
 class VirtualMachine implements Machine {
   readonly name: Machine['name'];
   readonly bootId: string;
@@ -52,16 +63,18 @@ class VirtualMachine implements Machine {
   readonly #backend: VmBackend;
   readonly #vm: VmProcess;
   readonly #channel: AgentChannel;
+  readonly #guard: Guard;
   /** Settles when the commands so far have ended. */
   #last: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
-  constructor(backend: VmBackend, vm: VmProcess, channel: AgentChannel, hello: AgentHello) {
+  constructor(backend: VmBackend, vm: VmProcess, channel: AgentChannel, hello: AgentHello, guard: Guard) {
     this.name = backend.name;
     this.bootId = hello.bootId;
     this.#backend = backend;
     this.#vm = vm;
     this.#channel = channel;
+    this.#guard = guard;
   }
 
   run(command: Command, options: RunnerOptions): Promise<CommandResult> {
@@ -115,13 +128,21 @@ class VirtualMachine implements Machine {
       if (signal === 'SIGKILL') last ??= setTimeout(() => this.#vm.kill(), KILL_TIME);
       send();
     });
+    const watchdog = setInterval(() => this.#watch(), this.#guard.every);
     try {
       return await reply;
     } finally {
       stop();
+      clearInterval(watchdog);
       clearInterval(repeated);
       clearTimeout(last);
     }
+  }
+
+  #watch(): void {
+    if (this.#channel.ping() <= this.#guard.times) return;
+    this.#guard.hung = true;
+    this.#vm.kill();
   }
 
   async #close(): Promise<void> {
@@ -150,11 +171,11 @@ function startError(command: Command, reason: AgentReply['notStarted'], address:
   return cannotStartError(command, why, address);
 }
 
-function diedError(backend: VmBackend, end: VmEnd): DibError {
+function diedError(backend: VmBackend, end: VmEnd, hung: boolean): DibError {
   return new DibError({
     code: 'DIB_VM_DIED',
     severity: 'error',
-    summary: `The virtual machine (${backend.title}) ended with ${end.how}`,
+    summary: `The virtual machine (${backend.title}) ${hung ? 'hung, and was killed' : `ended with ${end.how}`}`,
     detail: `What was attached in it is gone with it. ${consoleText(end)}`,
     help: 'Run `dib apply` to go on from there. If its memory was used up, give it more with `DIB_VM_MEMORY=1GiB`.',
   });
@@ -176,6 +197,6 @@ function bootError(backend: VmBackend, end: VmEnd, expired: boolean): DibError {
 }
 
 function consoleText(end: VmEnd): string {
-  const lines = end.console.map((line) => `  ${printable(line)}`);
+  const lines = end.console.slice(-SHOWN_LINES).map((line) => `  ${printable(line)}`);
   return lines.length === 0 ? 'Its console shows nothing.' : `The end of its console:\n${lines.join('\n')}`;
 }
