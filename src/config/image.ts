@@ -24,8 +24,6 @@ export interface OutputConfig {
   readonly compression: 'zstd' | 'zlib' | 'gzip' | 'none';
   /** Name of the local_loop node; absent for the first disk and for tar. */
   readonly disk?: string | undefined;
-  /** Nobody asked for it: what an image gives that says nothing of outputs. */
-  readonly implied?: true | undefined;
   /** JSON pointer of its declaration. */
   readonly pointer: string;
 }

@@ -29,12 +29,9 @@ export function normaliseImage(
     packages: image.packages ?? [],
     environment: normaliseEnvironment(image.environment ?? {}, options.sourceText),
     block_device: image.block_device as unknown as readonly Json[] | undefined,
-    outputs:
-      image.outputs === undefined
-        ? [{ ...normaliseOutput({ format: 'qcow2' }, image.name, '/outputs/0'), implied: true }]
-        : image.outputs.map((output, index) =>
-            normaliseOutput(typeof output === 'string' ? { format: output } : output, image.name, `/outputs/${index}`),
-          ),
+    outputs: (image.outputs ?? ['qcow2']).map((output, index) =>
+      normaliseOutput(typeof output === 'string' ? { format: output } : output, image.name, `/outputs/${index}`),
+    ),
   };
 }
 

@@ -4,10 +4,10 @@ import type { Diagnostic, Locator } from '../diagnostics/diagnostic.ts';
 import { quoted } from '../diagnostics/printable.ts';
 import { suggestion } from '../diagnostics/suggest.ts';
 
-/** The outputs of an image: without the one that nobody asked for, when the image is only written to disks that are there already. */
-export function wantedOutputs({ outputs }: ImageConfig, devices: BlockDevices): readonly OutputConfig[] {
+/** The outputs of an image: none that nobody asked for, when it is only written to disks that are there already. */
+export function wantedOutputs({ outputs }: ImageConfig, devices: BlockDevices, locate: Locator): readonly OutputConfig[] {
   const existing = devices.disks.length > 0 && devices.disks.every(({ plugin }) => plugin === 'disk');
-  return outputs.filter(({ implied }) => !(existing && implied)).map(({ implied: _, ...output }) => output);
+  return existing && locate('/outputs') === undefined ? [] : outputs;
 }
 
 /** Outputs that are of a disk which has no file, or of none at all, and an image that makes nothing. */

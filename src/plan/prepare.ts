@@ -83,7 +83,8 @@ export async function prepareImage(
   diagnostics.push(...defaults.diagnostics);
   const devices = source === undefined ? undefined : parseDevices(config.name, source, defaults.value ?? {});
   diagnostics.push(...(devices?.diagnostics ?? []));
-  const wanted = devices?.value === undefined ? config : { ...config, outputs: wantedOutputs(config, devices.value) };
+  const wanted =
+    devices?.value === undefined ? config : { ...config, outputs: wantedOutputs(config, devices.value, image.locate) };
   if (devices?.value !== undefined) diagnostics.push(...checkOutputs(wanted.outputs, devices.value, image.locate));
   if (source !== undefined && elements.value !== undefined && devices?.value !== undefined)
     diagnostics.push(...bootDiagnostics(wanted, elements.value, devices.value, source));

@@ -8,6 +8,7 @@ import { DibError } from '../../../src/diagnostics/errors.ts';
 import type { Runner } from '../../../src/exec/command.ts';
 import { hostMachine } from '../../../src/exec/host-machine.ts';
 import { createRunner } from '../../../src/exec/run.ts';
+import { DeviceGuard } from '../../../src/kinds/device-guard.ts';
 import { diskResources } from '../../../src/kinds/disk-graph.ts';
 import { diskKinds } from '../../../src/kinds/disk-kinds.ts';
 import type {
@@ -81,10 +82,11 @@ export class MiniEngine {
       bootloader: image.bootloader ?? false,
     });
     this.#kinds = new Map(
-      diskKinds({ trees: { mountTree: async () => image.tree, close: async () => {} }, secrets: NO_KEYS }).map((kind) => [
-        kind.kind,
-        kind,
-      ]),
+      diskKinds({
+        trees: { mountTree: async () => image.tree, close: async () => {} },
+        secrets: NO_KEYS,
+        devices: new DeviceGuard([]),
+      }).map((kind) => [kind.kind, kind]),
     );
   }
 

@@ -106,9 +106,7 @@ outputs:
       packages: [],
       environment: {},
       block_device: undefined,
-      outputs: [
-        { format: 'qcow2', path: 'web.qcow2', compression: 'zstd', disk: undefined, pointer: '/outputs/0', implied: true },
-      ],
+      outputs: [{ format: 'qcow2', path: 'web.qcow2', compression: 'zstd', disk: undefined, pointer: '/outputs/0' }],
     });
   });
 
