@@ -147,10 +147,10 @@ export function makeDestroyPlan(request: {
   readonly outputs: boolean;
   readonly dibVersion: string;
   readonly isRoot: boolean;
-  /** What the host shows; default: nothing but what is recorded. */
-  readonly refreshed?: Refreshed | undefined;
+  /** What keeps the files in use; default: nothing. */
+  readonly holders?: Pick<Refreshed, 'teardown' | 'foreign'> | undefined;
 }): Plan {
-  const { past, kinds, refreshed = NOT_REFRESHED } = request;
+  const { past, kinds, holders = NOT_REFRESHED } = request;
   // An output without a recorded result was never finished: there is nothing to keep.
   const finished = (resource: RecordedResource) => resource.outputs['path'] !== undefined;
   const kept = (resource: RecordedResource) => resource.kind === 'output' && !request.outputs && finished(resource);
@@ -181,14 +181,14 @@ export function makeDestroyPlan(request: {
     worker,
     facts: past.facts,
     resource_changes: changes,
-    ...outsideChanges({ ...refreshed, drift: [] }, refreshed.teardown),
+    ...outsideChanges(NOT_REFRESHED, holders.teardown),
     disks: [],
     summary: summarise(changes),
     bound_to: { configuration_sha256: '', elements_sha256: '', lineage: past.lineage, serial: past.serial },
     options: { outputs: request.outputs },
     warnings: [
       ...(outputs.length === 0 ? [] : [`These outputs are kept: ${outputs.join(', ')}. Destroy them too with --outputs.`]),
-      ...refreshed.foreign,
+      ...holders.foreign,
     ],
   };
 }

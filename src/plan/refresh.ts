@@ -57,6 +57,14 @@ export async function refresh(request: RefreshRequest): Promise<Refreshed> {
   return { presence, drift, teardown: teardownSteps(things, knows), foreign: foreignHolders(things) };
 }
 
+/** The same, but only what keeps the image's files in use, recorded or not. */
+export async function findHolders(request: Omit<RefreshRequest, 'kinds'>): Promise<Pick<Refreshed, 'teardown' | 'foreign'>> {
+  const { resources, paths, host } = request;
+  const bootId = (await host.read('/proc/sys/kernel/random/boot_id')) ?? '';
+  const things = await standingOn(await ownFiles(resources, paths), host);
+  return { teardown: teardownSteps(things, knowledgeOf(resources, bootId, things)), foreign: foreignHolders(things) };
+}
+
 async function probeAll({ resources, kinds, paths }: RefreshRequest): Promise<Map<string, Presence>> {
   const byAddress = new Map(resources.map((resource) => [resource.address, resource]));
   const probes = resources

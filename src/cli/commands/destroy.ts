@@ -2,10 +2,11 @@ import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { ExitCode } from '../../diagnostics/errors.ts';
 import type { State } from '../../state/state.ts';
+import { announcePlan } from '../announce.ts';
 import { type GlobalOptions, parseDuration, runCommand } from '../command.ts';
+import { destroyPlanOf, requireRightsFor } from '../destroy-plan.ts';
 import { approve, asEvents, preflight, runPlan, sayEvent } from '../run-plan.ts';
-import { type ImageOptions, isRoot, type Location, locateImage, pastOf } from '../session.ts';
-import { dibVersion } from '../version.ts';
+import { type ImageOptions, type Location, locateImage } from '../session.ts';
 
 interface Options extends GlobalOptions, ImageOptions {
   readonly autoApprove?: boolean;
@@ -67,24 +68,11 @@ async function destroyLocked(
   lock: Awaited<ReturnType<typeof import('../../state/lock.ts').lockState>>,
   options: Options,
 ): Promise<ExitCode> {
-  const [{ makeDestroyPlan }, { kindRegistry }] = await Promise.all([
-    import('../../plan/make-plan.ts'),
-    import('../../kinds/registry.ts'),
-  ]);
-  const plan = makeDestroyPlan({
-    past: pastOf(state),
-    image: state.image,
-    kinds: kindRegistry(),
-    outputs: options.outputs ?? false,
-    dibVersion: dibVersion(),
-    isRoot: isRoot(),
-  });
-  if (options.json !== true) {
-    const [{ renderPlan }, { colourFor }] = await Promise.all([import('../../ui/plan-text.ts'), import('../../ui/colour.ts')]);
-    process.stdout.write(renderPlan(plan, colourFor(process.stdout, options.color), process.stdout.columns));
-  }
+  const plan = await destroyPlanOf(state, location, { outputs: options.outputs ?? false });
+  await announcePlan(plan, options);
+  requireRightsFor(plan);
   await preflight(plan);
-  if (plan.resource_changes.length > 0 && options.autoApprove !== true) {
+  if (plan.resource_changes.length + (plan.teardown ?? []).length > 0 && options.autoApprove !== true) {
     await approve('Do you really want to destroy all of this? There is no undo.', 'Destroy');
   }
   // Even with nothing recorded the worker looks for what an interrupted run left, and asserts that nothing is.
