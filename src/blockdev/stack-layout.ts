@@ -17,7 +17,7 @@ import { allocateGroup, extentsOf, PV_START } from './lvm-layout.ts';
 import { reportVolumes, warnOvercommit } from './lvm-report.ts';
 import { raidGeometry } from './raid-layout.ts';
 import { exactSize, formatBytes, MIB } from './sizes.ts';
-import { needsKernel } from './stacks.ts';
+import { kernelReasons } from './stacks.ts';
 
 /** Bytes in front of the payload of a LUKS2 container: two headers and the key slots (cryptsetup's default). */
 export const LUKS_HEADER = 16 * MIB;
@@ -45,10 +45,12 @@ class Placing {
   readonly groups = new Map<string, PlacedGroup>();
   readonly #tree: BlockDevices;
   readonly #issues: Issues;
+  readonly #kernelReasons: ReadonlyMap<string, string>;
 
   constructor(tree: BlockDevices, issues: Issues) {
     this.#tree = tree;
     this.#issues = issues;
+    this.#kernelReasons = kernelReasons(tree);
   }
 
   addDisk({ disk, size, sectorSize, partitions }: DiskLayout): void {
@@ -173,7 +175,7 @@ class Placing {
   }
 
   #offline(name: string): boolean {
-    return needsKernel(this.#tree, name) === undefined;
+    return !this.#kernelReasons.has(name);
   }
 }
 

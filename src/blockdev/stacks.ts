@@ -10,59 +10,79 @@ export interface DiskStack {
   readonly reason?: string | undefined;
 }
 
+const FOUNDATIONS = new WeakMap<BlockDevices, ReadonlyMap<string, readonly string[]>>();
+
 /**
  * By name of a device, physical volume or volume group: the names of what it stands on, directly. A logical volume stands on its group,
  * the group on its physical volumes, each of them on a device.
  */
 export function foundations(devices: BlockDevices): ReadonlyMap<string, readonly string[]> {
+  const known = FOUNDATIONS.get(devices);
+  if (known !== undefined) return known;
   const under = new Map<string, readonly string[]>();
   for (const disk of devices.disks) under.set(disk.name, []);
   for (const table of devices.tables) for (const { name, base } of table.partitions) under.set(name, [base]);
   for (const { name, base } of [...devices.luks, ...devices.pvs, ...devices.lvs]) under.set(name, [base]);
   for (const { name, base } of [...devices.raids, ...devices.vgs]) under.set(name, base);
+  FOUNDATIONS.set(devices, under);
   return under;
 }
 
 /** Names of the disks that a device stands on, at any depth; none for a name that nobody has. */
 export function disksUnder(devices: BlockDevices, name: string): ReadonlySet<string> {
   const under = foundations(devices);
-  const found = new Set<string>();
-  const seen = new Set<string>();
-  const visit = (device: string): void => {
-    if (seen.has(device)) return;
-    seen.add(device);
-    const below = under.get(device);
-    if (below?.length === 0 && devices.disks.some((disk) => disk.name === device)) found.add(device);
-    for (const each of below ?? []) visit(each);
-  };
-  visit(name);
-  return found;
+  const seen = new Set([name]);
+  // What is added while going through a set is visited too.
+  for (const device of seen) for (const below of under.get(device) ?? []) seen.add(below);
+  return new Set(devices.disks.flatMap((disk) => (seen.has(disk.name) ? [disk.name] : [])));
 }
 
 /** Groups the disks into stacks; every disk is in exactly one. */
 export function stacksOf(devices: BlockDevices): readonly DiskStack[] {
-  let groups = devices.disks.map(({ name }) => new Set([name]));
-  for (const name of foundations(devices).keys()) {
-    const disks = disksUnder(devices, name);
-    const joined = groups.filter((group) => [...group].some((disk) => disks.has(disk)));
-    if (joined.length < 2) continue;
-    const [first, ...others] = joined as [Set<string>, ...Set<string>[]];
-    for (const other of others) for (const disk of other) first.add(disk);
-    groups = groups.filter((group) => !others.includes(group));
+  const heads = stackHeads(devices);
+  const reasons = kernelReasons(devices);
+  const stacks = new Map<string, string[]>();
+  for (const { name } of devices.disks) {
+    const head = heads.get(name) ?? name;
+    stacks.set(head, [...(stacks.get(head) ?? []), name]);
   }
-  const needs = kernelNeeds(devices);
-  return groups.map((group) => {
-    const need = needs.find(({ on }) => [...disksUnder(devices, on)].some((disk) => group.has(disk)));
-    const disks = devices.disks.flatMap(({ name }) => (group.has(name) ? [name] : []));
-    return { disks, ...(need === undefined ? {} : { reason: need.reason }) };
+  return [...stacks.values()].map((disks) => {
+    const reason = reasons.get(disks[0] ?? '');
+    return { disks, ...(reason === undefined ? {} : { reason }) };
   });
 }
 
-/** Why a device (or physical volume, or volume group) cannot be made offline: because of it, or of anything else in its stack. */
-export function needsKernel(devices: BlockDevices, name: string): { readonly reason: string } | undefined {
-  const disks = disksUnder(devices, name);
-  const reason = stacksOf(devices).find((stack) => stack.disks.some((disk) => disks.has(disk)))?.reason;
-  return reason === undefined ? undefined : { reason };
+/**
+ * By name of a device, physical volume or volume group: why it cannot be made offline, because of it or of anything else in its stack.
+ * What is not in it can.
+ */
+export function kernelReasons(devices: BlockDevices): ReadonlyMap<string, string> {
+  const heads = stackHeads(devices);
+  const byHead = new Map<string, string>();
+  for (const { on, reason } of kernelNeeds(devices)) {
+    const head = heads.get(on) ?? on;
+    if (!byHead.has(head)) byHead.set(head, reason);
+  }
+  return new Map(
+    [...heads].flatMap(([name, head]) => {
+      const reason = byHead.get(head);
+      return reason === undefined ? [] : [[name, reason] as const];
+    }),
+  );
+}
+
+/** By name of everything that stands in a stack: the same name for all of it. */
+function stackHeads(devices: BlockDevices): ReadonlyMap<string, string> {
+  const parent = new Map<string, string>();
+  const headOf = (name: string): string => {
+    let head = name;
+    for (let next = parent.get(head); next !== undefined && next !== head; next = parent.get(head)) head = next;
+    parent.set(name, head);
+    return head;
+  };
+  const under = foundations(devices);
+  for (const [name, below] of under) for (const each of below) parent.set(headOf(name), headOf(each));
+  return new Map([...under.keys()].map((name) => [name, headOf(name)]));
 }
 
 interface KernelNeed {
