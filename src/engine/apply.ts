@@ -184,8 +184,9 @@ class Apply {
       previous: kind.inPlace === true ? previous : undefined,
       renew: change.key !== undefined && RENEWED.has(change.action_reason),
     };
-    const make = () =>
+    const create = () =>
       perform(this.#env, action, (context) => guarded(this.#env, resource, context, () => kind.create(resource.inputs, context)));
+    const make = () => (kind.attachesWhileCreating === true ? this.#attachments.creating(resource.address, create) : create());
     try {
       if (kind.needsDetached?.(resource.inputs) === true) await this.#attachments.without(resource.dependsOn);
       const attached = kind.needsAttached?.(resource.inputs) === true;

@@ -36,6 +36,24 @@ export class Attachments {
     }
   }
 
+  /** Runs `make` for a resource that it leaves attached (Kind.attachesWhileCreating), and detaches it. */
+  async creating<T>(address: string, make: () => Promise<T>): Promise<T> {
+    const { store, machines } = this.#surroundings;
+    const { bootId } = await machines.open();
+    await store.update((state) => recordAttaching(state, address, bootId));
+    const detach = () => this.#serially(() => this.#detach(findResource(store.current, address) as RecordedResource));
+    let result: T;
+    try {
+      result = await make();
+    } catch (error) {
+      // What cannot be detached stays recorded; why it could not be made matters more.
+      await detach().catch(() => {});
+      throw error;
+    }
+    await detach();
+    return result;
+  }
+
   /** Detaches all that a resource depends on, once nobody uses it. */
   async without(dependsOn: readonly string[]): Promise<void> {
     const below = new Set(this.#closure(dependsOn).map((resource) => resource.address));

@@ -1,15 +1,53 @@
+import { basename } from 'node:path';
+import { fail } from '../diagnostics/errors.ts';
+import { quoted } from '../diagnostics/printable.ts';
+import { findMapping } from './device-mapper.ts';
+import { clearTraces } from './disk-file.ts';
 import type { DeviceAttachment, LoopAttachment } from './disk-inputs.ts';
+import { extentsOf } from './extents.ts';
 import type { ActionContext } from './kind.ts';
 import { verifyLoop } from './loop.ts';
+import { describeArrayCommand, describedUuid } from './mdadm-commands.ts';
 
 /** Bytes that are copied at once. */
 const BLOCK = '4M';
 
-/** The device node of an attached dependency, on the machine of the run; a loop device only if it still shows our file. */
+/** The device node of an attached dependency, on the machine of the run; only if it is still what was attached. */
 export async function attachedDevice(context: ActionContext, address: string): Promise<string> {
   const attachment = context.attachment(address) as DeviceAttachment;
+  const { device, dmUuid, mdUuid } = attachment;
   if (typeof attachment['ino'] === 'number') await verifyLoop(context, attachment as LoopAttachment);
-  return attachment.device;
+  if (typeof dmUuid === 'string') {
+    const mapping = await findMapping(await context.machine(), basename(device));
+    if (mapping?.uuid !== dmUuid) failForeign(context, address, device, mapping?.uuid);
+  }
+  if (typeof mdUuid === 'string') {
+    const found = describedUuid((await (await context.machine()).run(describeArrayCommand(device))).stdout);
+    if (found !== mdUuid) failForeign(context, address, device, found);
+  }
+  return device;
+}
+
+function failForeign(context: ActionContext, address: string, device: string, found: string | undefined): never {
+  fail({
+    code: 'DIB_DEVICE_FOREIGN',
+    summary: `${quoted(device)} is not ${quoted(address, 200)} any more`,
+    detail: found === undefined ? 'It is gone.' : `It is ${quoted(found, 200)} instead.`,
+    help: 'Something else on this machine changed the device; nothing was written to it. Run `dib destroy`, then `dib apply`.',
+    address: context.address,
+  });
+}
+
+/**
+ * Takes away what stands on an attached device, before something is made on it that would not overwrite all of it. What lies in a disk file is cleared
+ * there: that costs nothing, and the rest of the device reads as zeroes.
+ */
+export async function emptyDevice(context: ActionContext, address: string, device: string): Promise<void> {
+  const machine = await context.machine();
+  const extents = extentsOf(context.outputs(address));
+  for (const { file, offset, length } of extents ?? []) await clearTraces(context, file, offset, length);
+  await machine.run({ argv: ['blockdev', '--flushbufs', device] });
+  if (extents === undefined) await machine.run({ argv: ['wipefs', '--all', '--quiet', device] });
 }
 
 /**

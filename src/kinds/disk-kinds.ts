@@ -12,6 +12,7 @@ import { output } from './output.ts';
 import { partition } from './partition.ts';
 import { partitioning } from './partitioning.ts';
 import { pvs } from './pvs.ts';
+import { raid } from './raid.ts';
 import type { KeyAccess } from './secret-keys.ts';
 import { subvolume } from './subvolume.ts';
 import { treeRoot } from './tree.ts';
@@ -22,7 +23,7 @@ import { vgs } from './vgs.ts';
 export function diskKinds(access: TreeAccess & KeyAccess & DeviceAccess): readonly Kind[] {
   return [
     ...[localLoop, existingDisk(access.devices), partitioning, partition],
-    ...[luks(access), encrypt(access), pvs, vgs, lvs],
+    ...[raid, luks(access), encrypt(access), pvs, vgs, lvs],
     ...[mkfs(access), mount, fstab, subvolume, treeRoot(access), bootloader(access), output(access)],
   ];
 }

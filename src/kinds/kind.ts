@@ -145,6 +145,8 @@ export interface Kind {
    * disk that somebody else uses). Gives what releases it afterwards.
    */
   guard?(recorded: RecordedResource, context: ActionContext): Promise<() => void>;
+  /** create leaves it attached, whether it succeeds or not: detach is called at its end, and after a crash in the middle, with the marker of intend. */
+  readonly attachesWhileCreating?: boolean;
   /** Whether creating this resource needs its dependencies attached. */
   needsAttached?(inputs: JsonObject): boolean;
   /** Whether creating this resource needs its dependencies, direct or not, to be detached: it reads or writes the disk file itself. */
