@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { leaves } from '../support/boot-report.ts';
+import { flatDevices } from '../support/boot-report.ts';
 import { type BuiltImage, buildImage, readExample } from '../support/example.ts';
 import { expectPromisesKept } from '../support/expect-promises.ts';
 import { bootAndReport } from '../support/qemu.ts';
@@ -74,7 +74,7 @@ describe('an image for clouds: cloud-init, growroot, devuser, openssh-server', (
 
     const devices = report.devices.filter(({ label }) => label !== 'CIDATA');
     const promised = built.promises.mounts.find(({ target }) => target === '/');
-    const root = leaves(devices).find(({ partuuid }) => partuuid === promised?.partuuid);
+    const root = flatDevices(devices).find(({ partuuid }) => partuuid === promised?.partuuid);
     const before = built.promises.partitions.find(({ partuuid }) => partuuid === promised?.partuuid)?.size ?? 0;
     // A GiB more, but for what GPT's second table and alignment take.
     expect(root?.size).toBeGreaterThan(before + 1022 * MIB);

@@ -26,6 +26,38 @@ export interface ReportedDevice {
   readonly children?: readonly ReportedDevice[];
 }
 
+/** What lvs tells of one logical volume. */
+export interface ReportedVolume {
+  readonly group: string;
+  readonly volume: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly type: string;
+  /** Name of the pool of a thin volume, else empty. */
+  readonly pool: string;
+}
+
+/** What mdadm tells of one RAID. */
+export interface ReportedArray {
+  /** Such as /dev/md/system. */
+  readonly path: string;
+  readonly level: string;
+  /** As mdadm writes it. */
+  readonly uuid: string;
+  readonly metadata: string;
+  readonly members: number;
+  /** Number of members that it lacks. */
+  readonly degraded: number;
+}
+
+/** What cryptsetup tells of one opened LUKS container. */
+export interface ReportedContainer {
+  readonly path: string;
+  readonly type: string;
+  readonly cipher: string;
+  readonly flags: readonly string[];
+}
+
 /** What the element boot-report saw inside a booted image (test/fixtures/elements/boot-report). */
 export interface BootReport {
   readonly nonce: string;
@@ -36,6 +68,9 @@ export interface BootReport {
   readonly mounts: readonly ReportedMount[];
   /** Disks of the machine with what is on them. */
   readonly devices: readonly ReportedDevice[];
+  readonly volumes: readonly ReportedVolume[];
+  readonly arrays: readonly ReportedArray[];
+  readonly containers: readonly ReportedContainer[];
   readonly swaps: readonly { readonly name: string; readonly bytes: number; readonly uuid: string }[];
   /** Lines of `systemctl list-units --failed`. */
   readonly failedUnits: readonly string[];
@@ -52,24 +87,37 @@ export interface BootReport {
   readonly blame: string;
 }
 
-type Raw = Readonly<
-  Record<'swaps' | 'failedUnits' | 'failedStatus' | 'cmdline' | 'hostname' | 'fstab' | 'fstabVerdict' | 'times' | 'blame', string>
-> & {
+type Text =
+  | 'arrays'
+  | 'containers'
+  | 'swaps'
+  | 'failedUnits'
+  | 'failedStatus'
+  | 'cmdline'
+  | 'hostname'
+  | 'fstab'
+  | 'fstabVerdict'
+  | 'times'
+  | 'blame';
+
+type Raw = Readonly<Record<Text, string>> & {
   readonly nonce: string;
   readonly state: string;
   readonly uefi: boolean;
   readonly findmnt: { readonly filesystems: readonly ReportedMount[] };
   readonly lsblk: { readonly blockdevices: readonly ReportedDevice[] };
+  readonly lvs: {
+    readonly report: readonly [
+      { readonly lv: readonly Readonly<Record<'vg_name' | 'lv_name' | 'lv_size' | 'segtype' | 'pool_lv', string>>[] },
+    ];
+  } | null;
 };
 
 /** Reads the one-line JSON document that the guest wrote; texts in it are base64. */
 export function parseReport(line: string): BootReport {
   const raw = JSON.parse(line) as Raw;
-  const text = (name: keyof Raw & string) =>
-    Buffer.from(raw[name as 'swaps'], 'base64')
-      .toString('utf8')
-      .trimEnd();
-  const lines = (name: keyof Raw & string) =>
+  const text = (name: Text) => Buffer.from(raw[name], 'base64').toString('utf8').trimEnd();
+  const lines = (name: Text) =>
     text(name)
       .split('\n')
       .filter((row) => row !== '');
@@ -79,6 +127,15 @@ export function parseReport(line: string): BootReport {
     uefi: raw.uefi,
     mounts: raw.findmnt.filesystems.filter(({ source }) => source.startsWith('/dev/')),
     devices: raw.lsblk.blockdevices.filter(({ type }) => type === 'disk'),
+    volumes: (raw.lvs?.report[0].lv ?? []).map((lv) => ({
+      group: lv.vg_name,
+      volume: lv.lv_name,
+      size: Number(lv.lv_size),
+      type: lv.segtype,
+      pool: lv.pool_lv,
+    })),
+    arrays: parseArrays(lines('arrays')),
+    containers: parseContainers(lines('containers')),
     swaps: lines('swaps').map((row) => {
       const [name = '', , bytes, uuid = ''] = row.split(' ');
       return { name, bytes: Number(bytes), uuid };
@@ -94,7 +151,47 @@ export function parseReport(line: string): BootReport {
   };
 }
 
-/** Every partition, and every disk without any. */
-export function leaves(devices: readonly ReportedDevice[]): readonly ReportedDevice[] {
-  return devices.flatMap((device) => (device.children === undefined ? [device] : leaves(device.children)));
+/** Lines of NAME=VALUE; each array begins with ARRAY. */
+function parseArrays(lines: readonly string[]): readonly ReportedArray[] {
+  return sections(lines, /^ARRAY=/).map((section) => {
+    const values = Object.fromEntries(
+      section.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+    );
+    return {
+      path: values['ARRAY'] ?? '',
+      level: values['MD_LEVEL'] ?? '',
+      uuid: values['MD_UUID'] ?? '',
+      metadata: values['MD_METADATA'] ?? '',
+      members: Number(values['MD_DEVICES']),
+      degraded: Number(values['DEGRADED']),
+    };
+  });
+}
+
+/** `PATH is active...`, then indented lines of `name:  value`. */
+function parseContainers(lines: readonly string[]): readonly ReportedContainer[] {
+  return sections(lines, /^\//).map(([head = '', ...rest]) => {
+    const value = (name: string) =>
+      rest.map((line) => /^\s+([^:]+):\s+(.*)$/.exec(line)).find((match) => match?.[1] === name)?.[2] ?? '';
+    const flags = value('flags')
+      .split(' ')
+      .filter((flag) => flag !== '');
+    return { path: head.split(' ')[0] ?? '', type: value('type'), cipher: value('cipher'), flags };
+  });
+}
+
+/** Groups of lines, each beginning with one that matches. */
+function sections(lines: readonly string[], head: RegExp): readonly (readonly string[])[] {
+  const found: string[][] = [];
+  for (const line of lines) {
+    if (head.test(line)) found.push([]);
+    found.at(-1)?.push(line);
+  }
+  return found;
+}
+
+/** All block devices with those on them, each once. */
+export function flatDevices(devices: readonly ReportedDevice[]): readonly ReportedDevice[] {
+  const all = devices.flatMap((device): readonly ReportedDevice[] => [device, ...flatDevices(device.children ?? [])]);
+  return [...new Map(all.map((device) => [device.name, device])).values()];
 }

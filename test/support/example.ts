@@ -31,6 +31,17 @@ export interface BuiltImage {
   remove(): Promise<void>;
 }
 
+export interface BuildOptions {
+  /** Not as root, with a cache of that user's own. */
+  readonly ordinaryUser?: boolean;
+  /** Variables of dib besides its own. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** LUKS containers are made for this machine's speed; in software emulation unlocking would take ten times as long. */
+  readonly quickToUnlock?: boolean;
+  /** Texts of files beside image.yaml, which only their owner may read. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
 /** One of examples/. */
 export function readExample(example: string): ImageText {
   return parse(readFileSync(join(TOP, 'examples', example, 'image.yaml'), 'utf8')) as ImageText;
@@ -38,14 +49,16 @@ export function readExample(example: string): ImageText {
 
 /**
  * Plans and applies an image; the plan is made first, so that it cannot know more than a plan knows.
- * `ordinaryUser`: not as root, with a cache of that user's own.
  */
-export function buildImage(image: ImageText, options: { readonly ordinaryUser?: boolean } = {}): BuiltImage {
+export function buildImage(image: ImageText, options: BuildOptions = {}): BuiltImage {
   const directory = mkdtempSync('/var/tmp/dib-test-boot-');
   const file = join(directory, 'image.yaml');
+  for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(directory, name), text, { mode: 0o600 });
   const elements = [...image.elements, 'boot-report'];
-  writeFileSync(file, stringify({ ...image, elements, elements_path: [join(TOP, 'test/fixtures/elements')] }));
-  const run = options.ordinaryUser === true ? forOrdinaryUser(directory) : dib;
+  const text = stringify({ ...image, elements, elements_path: [join(TOP, 'test/fixtures/elements')] });
+  writeFileSync(file, options.quickToUnlock === true ? text.replaceAll(/^( *)luks:$/gm, '$&\n$1  iter_time: 100') : text);
+  const asUser = options.ordinaryUser === true ? forOrdinaryUser(directory) : dib;
+  const run: typeof dib = (args) => asUser(args, { environment: options.environment });
   const plan = JSON.parse(run(['plan', '--json', file])) as PlanJson;
   const promises = promisesOf(plan);
   run(['apply', '--auto-approve', file]);

@@ -1,5 +1,15 @@
 import type { DiskLayout, PlacedPartition } from '../../src/blockdev/devices.ts';
-import type { FstabInputs, MkfsInputs, MountInputs, PartitioningInputs } from '../../src/kinds/disk-inputs.ts';
+import { mdadmUuid } from '../../src/blockdev/mdadm-conf.ts';
+import type {
+  FstabInputs,
+  LuksInputs,
+  LvsInputs,
+  MkfsInputs,
+  MountInputs,
+  PartitioningInputs,
+  RaidInputs,
+} from '../../src/kinds/disk-inputs.ts';
+import type { ReportedArray, ReportedVolume } from './boot-report.ts';
 
 /** The part of `dib plan --json` that tests read. */
 export interface PlanJson {
@@ -17,10 +27,22 @@ export interface Promises {
     readonly target: string;
     readonly fstype: string;
     readonly uuid: string;
+    /** Empty where it does not lie straight on a partition. */
     readonly partuuid: string;
+    /** Path of a subvolume inside of its file system, such as `/@home`; else empty. */
+    readonly subvolume: string;
   }[];
   readonly swaps: readonly { readonly uuid: string; readonly bytes: number }[];
   readonly partitions: readonly { readonly partuuid: string; readonly size: number }[];
+  readonly volumes: readonly ReportedVolume[];
+  /** What is complete lacks no member. */
+  readonly arrays: readonly (ReportedArray & { readonly size: number })[];
+  readonly containers: readonly {
+    readonly name: string;
+    readonly uuid: string;
+    readonly cipher: string;
+    readonly size: number;
+  }[];
   /** Lines of /etc/fstab, fields separated by one space. */
   readonly fstab: readonly string[];
 }
@@ -56,14 +78,43 @@ export function promisesOf(plan: PlanJson): Promises {
       .map((mount) => {
         const { type, uuid, device } = filesystem(mount);
         const partuuid = partitions.find(({ name }) => `partition.${name}` === device)?.partuuid ?? '';
-        return { target: mount.mountPoint, fstype: type, uuid, partuuid };
+        const subvolume = mount.options.find((option) => option.startsWith('subvol='))?.slice('subvol='.length);
+        return {
+          target: mount.mountPoint,
+          fstype: type,
+          uuid,
+          partuuid,
+          subvolume: subvolume === undefined ? '' : `/${subvolume}`,
+        };
       }),
     swaps: filesystems
       .filter(({ type }) => type === 'swap')
       .map(({ uuid, length }) => ({ uuid, bytes: Number(length) - SWAP_HEADER })),
     partitions: partitions.map(({ partuuid, size }) => ({ partuuid, size })),
+    volumes: of<LvsInputs>('lvs').map(({ group, volume, size, type, pool = '' }) => ({
+      group: nameOf(group),
+      volume,
+      size: Number(size),
+      type,
+      pool: nameOf(pool),
+    })),
+    arrays: of<RaidInputs>('raid').map(({ name, level, uuid, metadata, members, size }) => ({
+      path: `/dev/md/${name}`,
+      level: `raid${level}`,
+      uuid: mdadmUuid(uuid),
+      metadata,
+      members: members.length,
+      degraded: 0,
+      size: Number(size),
+    })),
+    containers: of<LuksInputs>('luks').map(({ name, uuid, cipher, size }) => ({ name, uuid, cipher, size: Number(size) })),
     fstab: of<FstabInputs>('fstab').map(({ line }) => line),
   };
+}
+
+/** The last part of an address. */
+function nameOf(address: string): string {
+  return address.slice(address.indexOf('.') + 1);
 }
 
 /** PARTUUID as the kernel shows it: for MBR the disk's signature and the partition's number, both in hexadecimal. */

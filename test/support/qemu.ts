@@ -19,6 +19,8 @@ export interface BootedMachine {
 export interface BootOptions {
   /** Port of this host that leads to the machine's SSH server. */
   readonly sshPort?: number;
+  /** Typed on the serial console wherever the initramfs asks for the passphrase of a disk. */
+  readonly passphrase?: string;
   /** Done after the report while the machine still runs. */
   readonly inside?: () => Promise<void>;
 }
@@ -26,6 +28,9 @@ export interface BootOptions {
 /** A boot takes 20 to 60 s in software emulation; this only ends one that hangs. */
 const TIME_LIMIT_MS = 400_000;
 const CONSOLE_TAIL = 4000;
+
+/** How Debian's initramfs asks (cryptsetup-initramfs, scripts/local-top/cryptroot). */
+const UNLOCK = /Please unlock disk \S+: /g;
 
 /** What the console says when no login prompt will come any more. */
 const HOPELESS = /Kernel panic - not syncing.*|^grub rescue>|^\(initramfs\)|You are in emergency mode|No bootable device/m;
@@ -55,7 +60,7 @@ export async function bootAndReport(
     sshPort: options.sshPort,
   };
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', QEMU, ...machineArguments(machine), ...reportArguments(socket, nonce)]);
-  const console = watchConsole(child);
+  const console = watchConsole(child, options.passphrase);
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const guard = { timer: setTimeout(() => {}, 0) };
   try {
@@ -118,7 +123,7 @@ interface Console {
   readonly hopeless: Promise<never>;
 }
 
-function watchConsole(child: ChildProcess): Console {
+function watchConsole(child: ChildProcess, passphrase: string | undefined): Console {
   let text = '';
   const watch = (see: (chunk: Buffer) => void) => {
     child.stdout?.on('data', see);
@@ -126,6 +131,13 @@ function watchConsole(child: ChildProcess): Console {
   };
   watch((chunk) => {
     text += chunk.toString('latin1');
+  });
+  let answered = 0;
+  watch(() => {
+    const asked = text.match(UNLOCK)?.length ?? 0;
+    if (passphrase === undefined || asked === answered) return;
+    answered = asked;
+    child.stdin?.write(`${passphrase}\n`);
   });
   const login = new Promise<void>((resolve) => watch(() => /^\S+ login: /m.test(text) && resolve()));
   const hopeless = new Promise<never>((_, reject) =>
