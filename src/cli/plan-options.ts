@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { ExitCode, fail } from '../diagnostics/errors.ts';
 import type { Realisation } from '../kinds/kind.ts';
 import type { PlanOptions } from '../plan/make-plan.ts';
 import type { WorkerName } from '../plan/plan.ts';
@@ -12,6 +13,8 @@ export interface PlanFlags {
   readonly replace?: readonly string[];
   readonly target?: readonly string[];
   readonly upgrade?: boolean;
+  readonly refresh?: 'true' | 'false';
+  readonly refreshOnly?: boolean;
   readonly stateDir?: string;
 }
 
@@ -23,6 +26,10 @@ export function addPlanOptions(command: Command): Command {
     .addOption(new Option('--realisation <realisation>', 'make disks in this way').choices(['offline', 'attached']))
     .option('--replace <address>', 'make this resource anew (repeatable)', collect)
     .option('--target <address>', 'only this resource and what it needs (repeatable)', collect)
+    .addOption(
+      new Option('--refresh <look>', 'look whether all that is recorded is still there and as it was').choices(['true', 'false']),
+    )
+    .option('--refresh-only', 'only show, and record, what changed outside of dib; change nothing else')
     .option('--upgrade', 'look at the mirror again and build from its newest packages')
     .option('--state-dir <dir>', 'directory of the state (default: .dib beside image.yaml)');
 }
@@ -35,5 +42,24 @@ export function planOptions(flags: PlanFlags): PlanOptions {
     replace: flags.replace ?? [],
     target: flags.target ?? [],
     upgrade: flags.upgrade ?? false,
+    refresh: flags.refresh !== 'false',
   };
+}
+
+/** Throws DIB_CLI_USAGE for options that contradict each other. */
+export function refuseContradictions(flags: PlanFlags): void {
+  if (flags.refreshOnly !== true) return;
+  const other = (['replace', 'target', 'upgrade', 'worker', 'machine', 'realisation'] as const).find(
+    (name) => flags[name] !== undefined,
+  );
+  if (flags.refresh !== 'false' && other === undefined) return;
+  fail(
+    {
+      code: 'DIB_CLI_USAGE',
+      summary: `\`--refresh-only\` cannot be given with \`--${other ?? 'refresh=false'}\``,
+      detail: other === undefined ? 'dib would have nothing to do.' : 'A run that only refreshes makes nothing.',
+      help: 'Leave out one of the two.',
+    },
+    ExitCode.Usage,
+  );
 }

@@ -38,7 +38,9 @@ function needRoot(operation: SharedRequest['operation']): never {
   fail(
     {
       code: 'DIB_APPLY_ATTACH_ROOT',
-      summary: attaching ? 'The image is built, but attaching it needs root' : 'The image is in use on this machine, and detaching it needs root',
+      summary: attaching
+        ? 'The image is built, but attaching it needs root'
+        : 'The image is in use on this machine, and detaching it needs root',
       detail: 'Loop devices and mounts that outlive dib are made and undone by root.',
       help: attaching
         ? 'Look into it with `dib boot`, or run the same command with sudo.'

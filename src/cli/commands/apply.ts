@@ -7,11 +7,13 @@ import type { Plan } from '../../plan/plan.ts';
 import type { ReadImage } from '../../plan/prepare.ts';
 import type { StateLock } from '../../state/lock.ts';
 import type { State } from '../../state/state.ts';
+import { announcePlan } from '../announce.ts';
 import { collect, type GlobalOptions, parseCount, parseDuration, printDiagnostics, runCommand } from '../command.ts';
 import type { KeyedPlan } from '../luks-keys.ts';
-import { addPlanOptions, type PlanFlags, planOptions } from '../plan-options.ts';
+import { addPlanOptions, type PlanFlags, planOptions, refuseContradictions } from '../plan-options.ts';
 import { approve, asEvents, preflight, runPlan, sayEvent } from '../run-plan.ts';
 import { isRoot, type Location, locateImage, readImage, readPast } from '../session.ts';
+import { inSharedNamespace, isAttachedHere } from '../shared-namespace.ts';
 import { dibVersion } from '../version.ts';
 import { confirmByName, disksToConfirm, type WipeOptions } from '../wipe-consent.ts';
 
@@ -31,7 +33,7 @@ export function registerApply(program: Command): void {
     .option('--auto-approve', 'do not ask')
     .option('--wipe-device <path>', 'what is on this disk of the machine may be lost: not to be asked for (repeatable)', collect)
     .option('--json', 'print events as JSON, one object a line')
-    .option('--keep-attached', 'leave the finished image attached and mounted below .dib, until `dib destroy`')
+    .option('--keep-attached', 'leave the finished image attached and mounted below .dib, read-only, until `dib detach`')
     .option('--keep-on-failure', 'after a failure leave attached what is attached')
     .option('-j, --parallelism <count>', 'actions that run at once', parseCount, Math.max(2, Math.min(4, cpus().length)))
     .option('--lock-timeout <duration>', 'wait so long for the state lock', parseDuration, 0);
@@ -45,8 +47,10 @@ async function applyCommand(file: string, options: Options): Promise<ExitCode> {
   const { readPlanFile } = await import('../../plan/plan-file.ts');
   const saved = await readPlanFile(file);
   if (saved !== undefined) refusePlanningOptions(options);
+  else refuseContradictions(options);
   const location = locateImage(saved?.image.file ?? file, options);
-  const { read, warnings } = await readImage(location.file);
+  const refreshOnly = options.refreshOnly === true || saved?.mode === 'refresh-only';
+  const image = refreshOnly ? undefined : await readImage(location.file);
   const { lockState } = await import('../../state/lock.ts');
   const lock = await lockState(location.paths.state, {
     operation: 'apply',
@@ -54,6 +58,8 @@ async function applyCommand(file: string, options: Options): Promise<ExitCode> {
     onWait: (message) => process.stderr.write(`${message}\n`),
   });
   try {
+    if (image === undefined) return await refreshLocked(saved, file, location, options);
+    const { read, warnings } = image;
     const { past, state } = await readPast(location);
     const plan =
       saved === undefined ? await planNow(read, past, location, warnings, options) : await takeSaved(saved, file, read, past);
@@ -63,17 +69,28 @@ async function applyCommand(file: string, options: Options): Promise<ExitCode> {
   }
 }
 
+async function refreshLocked(saved: Plan | undefined, file: string, location: Location, options: Options): Promise<ExitCode> {
+  const [{ applyRefresh, refreshPlanOf }, { refuseStale }] = await Promise.all([
+    import('../refresh.ts'),
+    import('../../plan/plan-file.ts'),
+  ]);
+  const now = await refreshPlanOf(location);
+  if (saved !== undefined) refuseStale(saved, now.bound_to, file);
+  return await applyRefresh(saved ?? now, location, { ...options, approved: saved !== undefined });
+}
+
 function refusePlanningOptions(options: Options): void {
-  const given = (['worker', 'machine', 'realisation', 'replace', 'target', 'upgrade'] as const).find(
+  const given = (['worker', 'machine', 'realisation', 'replace', 'target', 'upgrade', 'refresh', 'refreshOnly'] as const).find(
     (name) => options[name] !== undefined,
   );
   if (given === undefined) return;
+  const option = given.replace('O', '-o');
   fail(
     {
       code: 'DIB_CLI_USAGE',
-      summary: `\`--${given}\` cannot be given with a saved plan`,
+      summary: `\`--${option}\` cannot be given with a saved plan`,
       detail: 'A saved plan is applied exactly as it was made.',
-      help: `Give \`--${given}\` to \`dib plan --out\`.`,
+      help: `Give \`--${option}\` to \`dib plan --out\`.`,
     },
     ExitCode.Usage,
   );
@@ -131,8 +148,8 @@ interface LockedApply {
 
 async function applyLocked(request: LockedApply): Promise<ExitCode> {
   const { plan, location, lock, options } = request;
-  await announce(plan, options);
-  const changes = plan.resource_changes.some(({ change }) => change.actions[0] !== 'no-op');
+  await announcePlan(plan, options);
+  const changes = plan.resource_changes.some(({ change }) => change.actions[0] !== 'no-op') || plan.teardown !== undefined;
   if (changes) await preflight(plan);
   const disks = changes ? await readyDisks(request) : undefined;
   const keyed = await keysOf(request);
@@ -164,8 +181,8 @@ async function applyLocked(request: LockedApply): Promise<ExitCode> {
     if (cleared !== ExitCode.Ok) return cleared;
   }
   if (options.keepAttached === true) {
-    const code = await inSharedNamespace('attach', plan, location, lock, options, keys);
-    if (code !== ExitCode.Ok) return code;
+    const attached = await inSharedNamespace({ operation: 'attach', plan, location, lock, options, keys });
+    if (attached.exitCode !== ExitCode.Ok) return attached.exitCode;
   }
   if (options.json !== true) await printOutputs(location);
   return ExitCode.Ok;
@@ -194,77 +211,31 @@ async function allKeys({ keys, toAsk }: KeyedPlan): Promise<KeyedPlan['keys']> {
   return new Map([...keys, ...(await askKeys(toAsk))]);
 }
 
-/** A run that was killed after its last action has nothing left to make, but may have left loop devices and temporary files. */
+/**
+ * With nothing left to make: a run that was killed after its last action may have left loop devices and temporary files, and what somebody else
+ * detached need not be remembered.
+ */
 async function clearLeft(request: LockedApply): Promise<ExitCode> {
-  const { hasJob } = await import('../../workers/job-file.ts');
-  const { plan, location, lock, options } = request;
-  if (!hasJob(location.paths.state)) return ExitCode.Ok;
-  if (await isAttached(request)) return await inSharedNamespace('detach', plan, location, lock, options);
+  const [{ hasJob }, { forgetDetached }] = await Promise.all([import('../../workers/job-file.ts'), import('../refresh.ts')]);
+  const { plan, state, location, lock, options } = request;
+  if (!hasJob(location.paths.state)) {
+    await forgetDetached(plan, location);
+    return ExitCode.Ok;
+  }
+  if (await isAttachedHere(state)) return await detach(request);
   const jobOptions = { parallelism: 1, keepOnFailure: false };
   return (await runPlan({ operation: 'detach', plan, paths: location.paths, lock, jobOptions, options })).exitCode;
 }
 
-/** What an earlier --keep-attached left is mounted where only a process outside of the worker's mount namespace can unmount it. */
+/** What is attached, by us or by others, goes where a process outside of the worker's mount namespace can unmount it. */
 async function detachKept(request: LockedApply): Promise<ExitCode> {
-  const { plan, location, lock, options } = request;
-  return (await isAttached(request)) ? await inSharedNamespace('detach', plan, location, lock, options) : ExitCode.Ok;
+  const { plan, state } = request;
+  return plan.teardown !== undefined || (await isAttachedHere(state)) ? await detach(request) : ExitCode.Ok;
 }
 
-async function isAttached({ state }: LockedApply): Promise<boolean> {
-  const { readHost } = await import('../../state/host.ts');
-  const { bootId } = await readHost();
-  return state?.resources.some((resource) => resource.attachment?.bootId === bootId) ?? false;
-}
-
-async function announce(plan: Plan, options: Options): Promise<void> {
-  if (options.json !== true) {
-    const [{ renderPlan }, { colourFor }] = await Promise.all([import('../../ui/plan-text.ts'), import('../../ui/colour.ts')]);
-    process.stdout.write(renderPlan(plan, colourFor(process.stdout, options.color), process.stdout.columns));
-    return;
-  }
-  sayEvent(options, { type: 'version', dib: plan.dib_version, ui: '1.0' }, `dib ${plan.dib_version}`);
-  for (const { address, change, reason } of plan.resource_changes) {
-    if (change.actions[0] === 'no-op') continue;
-    sayEvent(
-      options,
-      { type: 'planned_change', change: { resource: { addr: address }, action: change.actions } },
-      `${address} ${reason}`,
-    );
-  }
-  const { add, change, destroy } = plan.summary;
-  const { summaryLine } = await import('../../ui/plan-text.ts');
-  sayEvent(options, { type: 'change_summary', changes: { add, change, remove: destroy, operation: 'plan' } }, summaryLine(plan));
-}
-
-/** Attaches or detaches everything outside of any private mount namespace, so that it outlives dib. */
-async function inSharedNamespace(
-  operation: 'attach' | 'detach',
-  plan: Plan,
-  location: Location,
-  lock: StateLock,
-  options: Options,
-  keys?: KeyedPlan['keys'],
-): Promise<ExitCode> {
-  if (!isRoot()) {
-    fail(
-      {
-        code: 'DIB_APPLY_ATTACH_ROOT',
-        summary:
-          operation === 'attach'
-            ? 'The image is built, but attaching it needs root'
-            : 'The image is attached, and detaching it needs root',
-        detail: 'Loop devices and mounts that outlive dib are made and undone by root.',
-        help:
-          operation === 'attach'
-            ? 'Look into it with `dib boot`, or run `sudo dib apply --keep-attached`.'
-            : 'Run `sudo dib destroy`, or this command with sudo.',
-      },
-      ExitCode.Unavailable,
-    );
-  }
-  const job = { operation, plan: { ...plan, worker: { ...plan.worker, name: 'host' as const } }, paths: location.paths };
-  const outcome = await runPlan({ ...job, lock, keys, jobOptions: { parallelism: 1, keepOnFailure: false }, options });
-  return outcome.exitCode;
+async function detach({ plan, location, lock, options }: LockedApply): Promise<ExitCode> {
+  const jobOptions = { stopAll: plan.teardown !== undefined };
+  return (await inSharedNamespace({ operation: 'detach', plan, location, lock, options, jobOptions })).exitCode;
 }
 
 /** What was built, and what to do with it. */

@@ -4,14 +4,16 @@ import { ExitCode, fail } from '../../diagnostics/errors.ts';
 import { quoted, quotedPath } from '../../diagnostics/printable.ts';
 import type { Plan, ResourceChange } from '../../plan/plan.ts';
 import { type GlobalOptions, printDiagnostics, runCommand } from '../command.ts';
-import { addPlanOptions, type PlanFlags, planOptions } from '../plan-options.ts';
-import { isRoot, locateImage, readImage, readPast } from '../session.ts';
+import { addPlanOptions, type PlanFlags, planOptions, refuseContradictions } from '../plan-options.ts';
+import { isRoot, type Location, locateImage, readImage, readPast } from '../session.ts';
 import { dibVersion } from '../version.ts';
 
 interface Options extends GlobalOptions, PlanFlags {
   readonly out?: string;
   readonly detailedExitcode?: boolean;
   readonly why?: string;
+  readonly destroy?: boolean;
+  readonly outputs?: boolean;
 }
 
 /** `dib plan`: says what apply would do. */
@@ -23,6 +25,8 @@ export function registerPlan(program: Command): void {
     .option('--out <file>', 'save the plan for `dib apply FILE`')
     .option('--json', 'print the plan as JSON (schemas/plan.schema.json)')
     .option('--detailed-exitcode', 'exit with 2 when there are changes')
+    .option('--destroy', 'show what `dib destroy` would do')
+    .option('--outputs', 'with --destroy: remove the built images too')
     .option('--why <address>', 'print what this resource is made from, and what of that changed');
   addPlanOptions(command).action((file: string, _options: unknown, self: Command) => {
     const options = self.optsWithGlobals<Options>();
@@ -31,7 +35,13 @@ export function registerPlan(program: Command): void {
 }
 
 async function planCommand(file: string, options: Options): Promise<ExitCode> {
+  refuseContradictions(options);
   const location = locateImage(file, options);
+  if (options.destroy === true) return await planToDestroy(location, options);
+  if (options.refreshOnly === true) {
+    const { refreshPlanOf } = await import('../refresh.ts');
+    return await printPlan(await refreshPlanOf(location), options);
+  }
   const [{ read, warnings }, { past }, { makePlan }, { kindRegistry }] = await Promise.all([
     readImage(file),
     readPast(location),
@@ -50,11 +60,38 @@ async function planCommand(file: string, options: Options): Promise<ExitCode> {
   };
   const made = await makePlan(request);
   if (options.json !== true) await printDiagnostics([...warnings, ...made.warnings], options);
+  if (options.why === undefined) return await printPlan(made.plan, options);
   if (options.out !== undefined) await savePlan(options.out, made.plan);
-  if (options.why !== undefined) await printWhy(options.why, made.plan, past.resources, options);
-  else if (options.json === true) await printJson(made.plan);
-  else await printText(made.plan, options);
-  const changes = made.plan.resource_changes.some(({ change }) => change.actions[0] !== 'no-op');
+  await printWhy(options.why, made.plan, past.resources, options);
+  return exitCodeFor(made.plan, options);
+}
+
+async function planToDestroy(location: Location, options: Options): Promise<ExitCode> {
+  if (options.out !== undefined || options.refreshOnly === true) {
+    const other = options.out === undefined ? '--refresh-only' : '--out';
+    const help = 'Run `dib destroy`: it shows the same and asks.';
+    fail({ code: 'DIB_CLI_USAGE', summary: `\`--destroy\` cannot be given with ${quoted(other)}`, help }, ExitCode.Usage);
+  }
+  const { readState } = await import('../../state/store.ts');
+  const state = await readState(location.paths.state);
+  if (state === undefined) {
+    const help = 'The first `dib apply` makes one. Give `--state-dir` if it lies elsewhere.';
+    fail({ code: 'DIB_STATE_NONE', summary: `There is no state in ${quotedPath(location.paths.state)}`, help });
+  }
+  const { destroyPlanOf } = await import('../destroy-plan.ts');
+  return await printPlan(await destroyPlanOf(state, location, { outputs: options.outputs ?? false }), options);
+}
+
+async function printPlan(plan: Plan, options: Options): Promise<ExitCode> {
+  if (options.out !== undefined) await savePlan(options.out, plan);
+  if (options.json === true) await printJson(plan);
+  else await printText(plan, options);
+  return exitCodeFor(plan, options);
+}
+
+function exitCodeFor(plan: Plan, options: Options): ExitCode {
+  const acts = plan.resource_changes.some(({ change }) => change.actions[0] !== 'no-op') || plan.teardown !== undefined;
+  const changes = acts || (plan.mode === 'refresh-only' && plan.resource_drift !== undefined);
   return options.detailedExitcode === true && changes ? ExitCode.Changes : ExitCode.Ok;
 }
 
