@@ -1,6 +1,7 @@
 import { withDependencies } from '../graph/dag.ts';
 import type { ActionContext, Resource } from '../kinds/kind.ts';
 import { findResource } from '../state/state.ts';
+import { removeStamp } from '../state/transitions.ts';
 import { kindOf, type Surroundings } from './actions.ts';
 
 /** Runs the creation of a resource once everything below it that watches over its writers (Kind.guard) lets it. */
@@ -16,7 +17,9 @@ export async function guarded<T>(
     for (const address of [...withDependencies(resource.dependsOn, store.current.resources)].sort()) {
       const below = findResource(store.current, address);
       const guard = below && kindOf(kinds, below).guard;
-      if (below !== undefined && guard !== undefined) releases.push(await guard(below, context));
+      if (below === undefined || guard === undefined) continue;
+      releases.push(await guard(below, context));
+      if (below.stamp !== undefined) await store.update((state) => removeStamp(state, address));
     }
     return await body();
   } finally {

@@ -14,7 +14,10 @@ export async function removeStamps({ store, kinds }: Surroundings, plan: Plan): 
     .filter(({ change, kind }) => change.actions[0] !== 'no-op' && kinds.get(kind)?.inPlace !== true)
     .map(({ address }) => address);
   const touched = withDependencies(writing, nodes);
-  const stamped = store.current.resources.filter(({ address, stamp }) => stamp !== undefined && touched.has(address));
+  const stamped = store.current.resources
+    // What is watched over loses its stamp when it is written to, not before: until then it tells whether it may be.
+    .filter(({ kind }) => kinds.get(kind)?.guard === undefined)
+    .filter(({ address, stamp }) => stamp !== undefined && touched.has(address));
   if (stamped.length === 0) return;
   await store.update((state) => stamped.reduce((current, { address }) => removeStamp(current, address), state));
 }

@@ -32,6 +32,8 @@ export interface TakeRequest {
 /** A disk that is ours until it is released. */
 export interface TakenDevice {
   readonly facts: DeviceFacts;
+  /** What it held before this run was not dib's, and the user agreed to lose it. */
+  readonly wipe: boolean;
   release(): void;
 }
 
@@ -67,7 +69,7 @@ export class DeviceGuard {
     );
     await before;
     try {
-      return { facts: await this.#check(request), release };
+      return { facts: await this.#check(request), wipe: this.#permits.get(request.address)?.wipe === true, release };
     } catch (error) {
       release();
       throw error;

@@ -11,7 +11,7 @@ import { fail } from '../diagnostics/errors.ts';
 import { quotedPath } from '../diagnostics/printable.ts';
 import { digestOfUse, readContents } from '../host/device-contents.ts';
 import { identifyDevice } from '../host/existing-device.ts';
-import { type DeviceGuard, rereadPartitions } from './device-guard.ts';
+import { type DeviceGuard, rereadPartitions, type TakenDevice } from './device-guard.ts';
 import { clearExtent } from './disk-file.ts';
 import type { LoopAttachment } from './disk-inputs.ts';
 import type { ExistingDiskInputs, ExistingDiskOutputs } from './existing-disk-inputs.ts';
@@ -35,6 +35,8 @@ export function existingDisk(guard: DeviceGuard): Kind {
   return {
     kind: 'disk',
     pool: 'io',
+    // The record stays until the disk is taken over: it tells whether what is on it was made by dib.
+    inPlace: true,
     requires: (inputs) => {
       const { path, realisation } = inputs as ExistingDiskInputs;
       const why = 'tells what is on a disk';
@@ -51,7 +53,7 @@ export function existingDisk(guard: DeviceGuard): Kind {
       const { path } = inputs as ExistingDiskInputs;
       const taken = await guard.take({ address: context.address, path, forWriting: true });
       try {
-        return await takeOver(path, taken.facts, context);
+        return await takeOver(path, taken, context);
       } finally {
         taken.release();
       }
@@ -106,10 +108,21 @@ async function stampDisk(recorded: RecordedResource): Promise<{ used: string }> 
   return { used: used ?? '' };
 }
 
-async function takeOver(path: string, facts: DeviceFacts, context: ActionContext): Promise<ExistingDiskOutputs> {
-  const { node, number, identity, contents } = facts;
+/** What is recorded before anything is cleared. */
+export interface TakeoverMarker extends DeviceIdentity {
+  /** What it held was made by dib, or nothing: so is what an interrupted run leaves of it. */
+  readonly owned: boolean;
+}
+
+async function takeOver(
+  path: string,
+  { facts, wipe: foreign }: TakenDevice,
+  context: ActionContext,
+): Promise<ExistingDiskOutputs> {
+  const { node, identity, contents } = facts;
   const { size, sectorSize, model, serial, wwid } = identity;
-  await context.intend({ node, number, size, ...named({ model, serial, wwid }) });
+  const marker: TakeoverMarker = { path, size, sectorSize, ...named({ model, serial, wwid }), owned: !foreign };
+  await context.intend(marker);
   if (!contents.known || !contents.blank) await wipe(path, facts, context);
   const { dev, ino } = await stat(path);
   return { file: path, size, sectorSize, dev, ino, node, ...named({ model, serial, wwid }) };

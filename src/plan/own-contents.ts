@@ -7,24 +7,31 @@ import {
 } from '../blockdev/device-facts.ts';
 import { withDependencies } from '../graph/dag.ts';
 import { digestOfUse } from '../host/device-contents.ts';
+import { identityOf, type TakeoverMarker } from '../kinds/disk.ts';
 import type { RecordedResource } from '../kinds/kind.ts';
 import type { Json } from '../util/json.ts';
 
 /**
  * Whether all that a disk holds was written there by dib on this state. Only then may it be overwritten without asking.
- * - It must be the disk that the state knows, and its earlier contents must have been cleared to the end.
+ * - It must be the disk that the state knows, and what it held before must have been cleared to the end.
  * - After a complete run, it must not have been used since: its superblocks are as they were then. What cannot tell (LUKS, LVM, RAID) counts as used.
  * - After an interrupted run, whatever is recognised on it must bear an identifier that this state gave it.
  */
 export async function isOurs(facts: DeviceFacts, address: string, recorded: readonly RecordedResource[]): Promise<boolean> {
   const record = recorded.find((resource) => resource.address === address);
-  if (record?.status !== 'created' || !facts.contents.known) return false;
-  const { size, sectorSize, serial, wwid } = record.outputs as Partial<DeviceIdentity>;
-  const before = { path: '', size: size ?? 0, sectorSize: sectorSize ?? 0, serial, wwid };
-  if (!isSameDevice(before, facts.identity)) return false;
-  if (record.stamp === undefined) return isMarked(facts.contents, identifiersOn(address, recorded));
+  const before = record && ownedBefore(record);
+  if (record === undefined || before === undefined || !facts.contents.known || !isSameDevice(before, facts.identity))
+    return false;
+  if (record.status !== 'created' || record.stamp === undefined)
+    return isMarked(facts.contents, identifiersOn(address, recorded));
   const used = await digestOfUse(facts.node, facts.identity.size, facts.contents);
   return used !== undefined && used === record.stamp['used'];
+}
+
+/** The disk that was cleared, or that had nothing foreign on it when clearing began. */
+function ownedBefore({ status, outputs, marker }: RecordedResource): DeviceIdentity | undefined {
+  if (status === 'created') return identityOf(outputs);
+  return marker?.['owned'] === true ? (marker as TakeoverMarker) : undefined;
 }
 
 /** Everything that is recognised has an identifier, and it is one of ours. */
