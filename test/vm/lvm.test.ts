@@ -23,17 +23,6 @@ const DEVICES = tree({
   ],
 });
 
-interface Report {
-  readonly report: readonly Record<string, readonly Record<string, string>[]>[];
-}
-
-/** Rows that an LVM reporting command prints, sizes in bytes. */
-async function rows(command: 'pvs' | 'vgs' | 'lvs', columns: string, ...more: string[]): Promise<Record<string, string>[]> {
-  const argv = [command, '--reportformat', 'json', '--units', 'b', '--nosuffix', '--options', columns, ...more];
-  const { report } = JSON.parse(await judge.run(...argv)) as Report;
-  return report.flatMap((part) => Object.values(part).flat());
-}
-
 /** Everything that pvck tells; a fault that it finds stands in a line with CHECK or WARNING. */
 async function check(device: string): Promise<string> {
   const texts = [
@@ -65,7 +54,7 @@ describe('volume groups that dib wrote', () => {
   });
 
   test('what LVM reports is the plan', async () => {
-    const groups = await rows('vgs', 'vg_name,vg_uuid,vg_extent_size,vg_free_count,pv_count,lv_count,vg_seqno');
+    const groups = await judge.report('vgs', 'vg_name,vg_uuid,vg_extent_size,vg_free_count,pv_count,lv_count,vg_seqno');
     expect(groups.toSorted((a, b) => (String(a['vg_name']) < String(b['vg_name']) ? 1 : -1))).toEqual(
       files.stack.groups.map(({ group, extentSize, free, pvs, lvs }) => ({
         vg_name: group,
@@ -77,7 +66,7 @@ describe('volume groups that dib wrote', () => {
         vg_seqno: '1',
       })),
     );
-    const physical = await rows('pvs', 'pv_name,pv_uuid,dev_size,pe_start,pv_pe_count,vg_name');
+    const physical = await judge.report('pvs', 'pv_name,pv_uuid,dev_size,pe_start,pv_pe_count,vg_name');
     expect(new Set(physical)).toEqual(
       new Set(
         files.stack.groups.flatMap(({ group, pvs }) =>
@@ -95,7 +84,7 @@ describe('volume groups that dib wrote', () => {
         ),
       ),
     );
-    const volumes = await rows('lvs', 'vg_name,lv_name,lv_uuid,lv_size,lv_time,lv_host,lv_dm_path');
+    const volumes = await judge.report('lvs', 'vg_name,lv_name,lv_uuid,lv_size,lv_time,lv_host,lv_dm_path');
     expect(new Set(volumes)).toEqual(
       new Set(
         files.stack.groups.flatMap(({ group, lvs }) =>
@@ -111,7 +100,7 @@ describe('volume groups that dib wrote', () => {
         ),
       ),
     );
-    const segments = await rows('lvs', 'lv_name,seg_pe_ranges,segtype', '--segments');
+    const segments = await judge.report('lvs', 'lv_name,seg_pe_ranges,segtype', '--segments');
     expect(new Set(segments)).toEqual(
       new Set(
         files.stack.groups.flatMap(({ lvs }) =>
@@ -144,7 +133,7 @@ describe('volume groups that dib wrote', () => {
     await judge.run('vgchange', '--activate', 'n', 'my-vg');
     await judge.run('vgrename', 'my-vg', 'new-name');
     await judge.run('vgchange', '--activate', 'y', 'new-name');
-    const volumes = await rows('lvs', 'lv_name,lv_size', 'new-name');
+    const volumes = await judge.report('lvs', 'lv_name,lv_size', 'new-name');
     expect(Object.fromEntries(volumes.map((row) => [row['lv_name'], Number(row['lv_size']) / MIB]))).toMatchObject({
       'ro-ot': 248 + 8,
       later: 8,

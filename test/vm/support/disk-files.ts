@@ -5,29 +5,34 @@ import type { BlockDevices, DeviceExtent, StackLayout } from '../../../src/block
 import { gptBytes } from '../../../src/blockdev/gpt.ts';
 import { resolveStack } from '../../../src/blockdev/layout.ts';
 import { lvmPieces } from '../../../src/blockdev/lvm-metadata.ts';
+import { mbrBytes } from '../../../src/blockdev/mbr.ts';
 import { resolveSizes } from '../../../src/blockdev/resolve-sizes.ts';
 import { slice } from '../../../src/blockdev/stack-layout.ts';
 import { linearGroups } from '../../support/linear-groups.ts';
 
 /** The stack of a tree without errors. */
-export function stackOf(devices: BlockDevices): StackLayout {
-  const { value, diagnostics } = resolveStack(devices, resolveSizes(devices).disks);
+export function stackOf(devices: BlockDevices, existing: ReadonlyMap<string, number> = new Map()): StackLayout {
+  const { value, diagnostics } = resolveStack(devices, resolveSizes(devices, undefined, { existing }).disks);
   if (!value) throw new Error(JSON.stringify(diagnostics));
   return value;
 }
 
-/** Disk files named after their disks, with partition tables and volume groups written by dib. LUKS containers are files of their own, open. */
+/** Files named after their disks, with partition tables and volume groups written by dib. LUKS containers are files of their own, opened. */
 export class DiskFiles {
   readonly #directory: string;
   readonly #stack: StackLayout;
 
-  constructor(directory: string, devices: BlockDevices) {
+  /** `existing`: sizes of existing disks in the tree. */
+  constructor(directory: string, devices: BlockDevices, existing?: ReadonlyMap<string, number>) {
     this.#directory = directory;
-    this.#stack = stackOf(devices);
+    this.#stack = stackOf(devices, existing);
+    const containers = new Set([...this.#stack.disks.map(({ disk }) => disk), ...devices.luks.map(({ name }) => name)]);
+    for (const { name, size } of this.#stack.devices.filter((device) => containers.has(device.name))) {
+      writeFileSync(this.file(name), '');
+      truncateSync(this.file(name), size);
+    }
     for (const layout of this.#stack.disks) {
-      writeFileSync(this.file(layout.disk), '');
-      truncateSync(this.file(layout.disk), layout.size);
-      if (layout.label === 'gpt') this.#write(layout.disk, gptBytes(layout));
+      if (layout.label !== undefined) this.#write(layout.disk, layout.label === 'gpt' ? gptBytes(layout) : mbrBytes(layout));
     }
     for (const group of linearGroups(devices, this.#stack)) {
       for (const [name, pieces] of lvmPieces(group)) {

@@ -13,8 +13,15 @@ export interface Judge {
   run(...argv: string[]): Promise<string>;
   /** Standard output and standard error. */
   runAll(...argv: string[]): Promise<string>;
+  /** Rows of `pvs`, `vgs` or `lvs`, sizes in bytes. */
+  report(command: 'pvs' | 'vgs' | 'lvs', columns: string, ...more: string[]): Promise<Record<string, string>[]>;
   /** Makes a file a loop device, with its partitions (partitions by /dev/loopNpM). */
   loop(file: string, sectorSize?: number): Promise<string>;
+}
+
+/** lvmreport(7): one part for each command, in it rows by the name of what is reported. */
+interface Report {
+  readonly report: readonly Record<string, readonly Record<string, string>[]>[];
 }
 
 /** Boots user-mode Linux once for all tests of a file. */
@@ -41,6 +48,11 @@ export function useMachine(): Judge {
     runAll: async (...argv) => {
       const { stdout, stderr } = await call(argv);
       return stdout + stderr;
+    },
+    report: async (command, columns, ...more) => {
+      const form = ['--reportformat', 'json', '--units', 'b', '--nosuffix', '--options', columns];
+      const { report } = JSON.parse((await call([command, ...form, ...more])).stdout) as Report;
+      return report.flatMap((part) => Object.values(part).flat());
     },
     loop: async (file, sectorSize = 512) => {
       const seen = await machine?.see(file);
