@@ -1,7 +1,7 @@
 import type { BlockDevices } from '../../../src/blockdev/devices.ts';
 import { type BlockDeviceContext, parseBlockDevices } from '../../../src/blockdev/parse.ts';
 import { parseYaml } from '../../../src/config/yaml/parse.ts';
-import type { Checked } from '../../../src/diagnostics/diagnostic.ts';
+import type { Checked, Locator } from '../../../src/diagnostics/diagnostic.ts';
 import { SourceText } from '../../../src/diagnostics/source-text.ts';
 import type { Json } from '../../../src/util/json.ts';
 
@@ -22,6 +22,11 @@ export function devicesOf(text: string, context: Partial<BlockDeviceContext> = {
   const { value, diagnostics } = parseText(text, context);
   if (!value) throw new Error(diagnostics.map(({ code, summary }) => `${code} ${summary}`).join('\n'));
   return value;
+}
+
+/** The same with what finds their declarations. */
+export function locatedDevices(text: string): { readonly devices: BlockDevices; readonly locate: Locator } {
+  return { devices: devicesOf(text), locate: parseYaml(new SourceText('tree.yaml', text)).locate };
 }
 
 /** `line code` of each diagnostic. */
