@@ -1,3 +1,5 @@
+import { printedLvmId } from './lvm-metadata.ts';
+
 /** Reads `length` bytes of a device from `offset` on; fewer where it ends. */
 export type ReadBytes = (offset: number, length: number) => Promise<Uint8Array>;
 
@@ -112,7 +114,7 @@ const lvm: Reader = async (read) => {
     if (sectors.toString('latin1', at + 24, at + 32) !== 'LVM2 001') continue;
     const header = at + sectors.readUInt32LE(at + 20);
     if (header + 32 > sectors.length) return undefined;
-    return { type: 'LVM2_member', uuid: lvmId(sectors.toString('latin1', header, header + 32)) };
+    return { type: 'LVM2_member', uuid: printedLvmId(sectors.toString('latin1', header, header + 32)) };
   }
   return undefined;
 };
@@ -148,11 +150,6 @@ function uuidText(bytes: Uint8Array): string | undefined {
   const hex = Buffer.from(bytes).toString('hex');
   if (/^0+$/.test(hex)) return undefined;
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-}
-
-/** LVM's 32 characters as its tools print them: 6-4-4-4-4-4-6. */
-function lvmId(id: string): string {
-  return id.replace(/^(.{6})(.{4})(.{4})(.{4})(.{4})(.{4})(.{6})$/, '$1-$2-$3-$4-$5-$6-$7');
 }
 
 /** Text up to the first NUL, without the blanks that FAT pads with; undefined when nothing is left. */
