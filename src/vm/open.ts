@@ -64,7 +64,9 @@ export async function probeBackends(): Promise<Backends> {
 
 async function probeUml(): Promise<Capability> {
   const found = await findUml();
-  return found.ok ? { ok: true, reason: `user-mode Linux ${found.version} is installed` } : found;
+  if (!found.ok) return found;
+  const { version, filesystems } = found.kernel;
+  return { ok: true, reason: `user-mode Linux ${version} is installed, and mounts ${filesystems.join(', ')}` };
 }
 
 async function probeQemu(): Promise<Capability> {

@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
-import { access, open, readdir, readFile } from 'node:fs/promises';
+import { access, open, readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { quoted, quotedPath } from '../diagnostics/printable.ts';
+import { moduleName, readModuleNames } from './kernel-modules.ts';
 
 /** A Linux kernel that QEMU can be given, with the modules that belong to it. */
 export interface GuestKernel {
@@ -71,9 +72,9 @@ async function examine(image: string, roots: readonly string[]): Promise<KernelS
   if (version === undefined) return no(`${quotedPath(image)} is no Linux kernel that tells its version`);
   for (const root of roots) {
     const modules = join(root, version);
-    const names = await moduleNames(modules);
+    const names = await readModuleNames(modules);
     if (names === undefined) continue;
-    const missing = REQUIRED.find((name) => !names.has(normalised(name)));
+    const missing = REQUIRED.find((name) => !names.has(moduleName(name)));
     if (missing !== undefined) return no(`the kernel ${quotedPath(image)} has no module ${quoted(missing)}`);
     return { ok: true, kernel: { image, version, modules } };
   }
@@ -98,18 +99,4 @@ async function versionInHeader(image: string): Promise<string | undefined> {
   } finally {
     await file.close();
   }
-}
-
-/** The modules of a kernel, those that are built in among them. Undefined where modules.dep cannot be read. */
-async function moduleNames(directory: string): Promise<ReadonlySet<string> | undefined> {
-  const dep = await readFile(join(directory, 'modules.dep'), 'utf8').catch(() => undefined);
-  if (dep === undefined) return undefined;
-  const builtin = await readFile(join(directory, 'modules.builtin'), 'utf8').catch(() => '');
-  const files = `${dep}\n${builtin}`.split('\n').map((line) => line.split(':')[0] ?? '');
-  return new Set(files.map((file) => normalised(basename(file).replace(/\.ko(\.\w+)?$/, ''))));
-}
-
-/** The kernel takes `-` and `_` in a module's name for the same. */
-function normalised(name: string): string {
-  return name.replaceAll('-', '_');
 }

@@ -1,7 +1,8 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { quotedPath } from '../diagnostics/printable.ts';
+import { quoted, quotedPath } from '../diagnostics/printable.ts';
 import { missingTools } from '../doctor/tools.ts';
+import { readModuleNames } from './kernel-modules.ts';
 
 /** Where Debian's package user-mode-linux puts the modules of its kernel, in a directory named after its version. */
 export const UML_MODULES = '/usr/lib/uml/modules';
@@ -9,34 +10,61 @@ export const UML_MODULES = '/usr/lib/uml/modules';
 /** What starts the machine, and what the kernel in it loads its modules with. */
 const PROGRAMS = ['linux.uml', 'unshare', 'setpriv', 'modprobe', 'base64', 'stty'];
 
-/** The kernel of linux.uml, or why it cannot run here, as part of a sentence, and what to do about it. */
+/** Without one of these nothing can be attached. Debian's kernel has them as modules. */
+const REQUIRED = ['loop', 'dm_mod', 'md_mod'];
+
+/** File systems that dib has a use for, if the kernel can mount them. */
+const FILESYSTEMS = ['ext4', 'xfs', 'btrfs', 'vfat'];
+
+/** Its switch with which the security module Yama forbids ptrace(2), by which user-mode Linux runs programs: Documentation/admin-guide/LSM/Yama. */
+const PTRACE_SCOPE = '/proc/sys/kernel/yama/ptrace_scope';
+
+/** The kernel of linux.uml. */
+export interface UmlKernel {
+  /** What `uname -r` says in it. */
+  readonly version: string;
+  /** Absolute path of the directory with its modules.dep. */
+  readonly modules: string;
+  /** Those of the file systems that dib has a use for that it can mount. */
+  readonly filesystems: readonly string[];
+}
+
+/** The kernel, or why it cannot run here, as part of a sentence, and what to do about it. */
 export type UmlSearch =
-  | {
-      readonly ok: true;
-      readonly version: string /** Absolute path of the directory with its modules.dep. */;
-      readonly modules: string;
-    }
+  | { readonly ok: true; readonly kernel: UmlKernel }
   | { readonly ok: false; readonly reason: string; readonly help: string };
 
-/** Looks for user-mode Linux. Nothing is run. `root`: where the modules lie; replaced in tests. */
-export async function findUml(root: string = UML_MODULES): Promise<UmlSearch> {
+/** Where to look; replaced in tests. */
+export interface UmlPlaces {
+  readonly modules: string;
+  readonly ptraceScope: string;
+}
+
+/** Looks for user-mode Linux. Nothing is run. */
+export async function findUml(places: UmlPlaces = { modules: UML_MODULES, ptraceScope: PTRACE_SCOPE }): Promise<UmlSearch> {
   const [missing] = missingTools(PROGRAMS);
   if (missing !== undefined) {
+    const help = `Install it: \`apt-get install ${missing.package ?? missing.name}\`.`;
+    return { ok: false, reason: `the program \`${missing.name}\` is not installed`, help };
+  }
+  const scope = await readFile(places.ptraceScope, 'utf8').catch(() => '');
+  if (scope.trim() === '3') {
     return {
       ok: false,
-      reason: `the program \`${missing.name}\` is not installed`,
-      help: `Install it: \`apt-get install ${missing.package ?? missing.name}\`.`,
+      reason: 'ptrace is switched off (kernel.yama.ptrace_scope is 3)',
+      help: 'Only a boot without that setting brings it back: see the files in /etc/sysctl.d.',
     };
   }
-  for (const version of (await readdir(root).catch((): string[] => [])).sort(newestFirst)) {
-    const modules = join(root, version);
-    if ((await readdir(modules).catch((): string[] => [])).includes('modules.dep')) return { ok: true, version, modules };
+  const help = 'Install them: `apt-get install --reinstall user-mode-linux`.';
+  for (const version of (await readdir(places.modules).catch((): string[] => [])).sort(newestFirst)) {
+    const modules = join(places.modules, version);
+    const names = await readModuleNames(modules);
+    if (names === undefined) continue;
+    const lacking = REQUIRED.find((name) => !names.has(name));
+    if (lacking !== undefined) return { ok: false, reason: `its kernel ${version} has no module ${quoted(lacking)}`, help };
+    return { ok: true, kernel: { version, modules, filesystems: FILESYSTEMS.filter((name) => names.has(name)) } };
   }
-  return {
-    ok: false,
-    reason: `the modules of its kernel are not in ${quotedPath(root)}`,
-    help: 'Install them: `apt-get install --reinstall user-mode-linux`.',
-  };
+  return { ok: false, reason: `the modules of its kernel are not in ${quotedPath(places.modules)}`, help };
 }
 
 function newestFirst(a: string, b: string): number {
