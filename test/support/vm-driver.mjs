@@ -1,15 +1,18 @@
-// Boots QEMU in this process, as a worker does, runs commands in it and prints what came of them as JSON lines.
+// Boots a virtual machine in this process, as a worker does, runs commands in it and prints what came of them as JSON lines.
 // usage: node vm-driver.mjs REQUEST.json
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const { dist, cache, scratch, files, commands, hold } = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+const { dist, backend = 'qemu', cache, scratch, files, commands, hold } = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const load = (path) => import(pathToFileURL(join(dist, path)).href);
-const [{ qemuBackend }, { startMachine }] = await Promise.all(['vm/qemu.js', 'vm/vm-machine.js'].map(load));
+const [{ umlBackend }, { qemuBackend }, { startMachine }] = await Promise.all(
+  ['vm/uml.js', 'vm/qemu.js', 'vm/vm-machine.js'].map(load),
+);
 const say = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 
-const machine = await startMachine(qemuBackend({ cache, accelerator: 'tcg' }), { scratch, memory: 512 });
+const backends = { uml: () => umlBackend, qemu: () => qemuBackend({ cache, accelerator: 'tcg' }) };
+const machine = await startMachine(backends[backend](), { scratch, memory: 512 });
 try {
   const seen = {};
   for (const [name, file] of Object.entries(files)) seen[name] = await machine.see(file);
