@@ -99,6 +99,8 @@ export interface RunRequest {
   readonly keys?: ReadonlyMap<string, Uint8Array> | undefined;
   readonly jobOptions: JobOptions;
   readonly options: GlobalOptions;
+  /** Progress is shown to people and problems are handed back, whatever the options say: the caller prints one JSON document. */
+  readonly handBack?: boolean | undefined;
 }
 
 /** What a run told besides its progress. */
@@ -106,11 +108,13 @@ export interface RunOutcome {
   readonly exitCode: ExitCode;
   /** The line that sums the run up. */
   readonly summary?: string | undefined;
+  readonly diagnostics: readonly Diagnostic[];
 }
 
 /** Carries out a plan in its worker, shows the events as they come and the problems at the end. */
 export async function runPlan(request: RunRequest): Promise<RunOutcome> {
-  const { options, plan } = request;
+  const { plan, handBack = false } = request;
+  const options = handBack ? { ...request.options, json: false } : request.options;
   const [{ startWorker, withSignals }, view] = await Promise.all([import('../workers/worker.ts'), progressView(options)]);
   const diagnostics: Diagnostic[] = [];
   let summary: string | undefined;
@@ -138,8 +142,8 @@ export async function runPlan(request: RunRequest): Promise<RunOutcome> {
   } finally {
     view.close();
   }
-  if (options.json !== true) await printDiagnostics(diagnostics, options);
-  return { exitCode, summary };
+  if (options.json !== true && !handBack) await printDiagnostics(diagnostics, options);
+  return { exitCode, summary, diagnostics };
 }
 
 async function progressView(options: GlobalOptions): Promise<{ event(event: Event): void; close(): void }> {

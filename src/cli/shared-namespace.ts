@@ -16,6 +16,7 @@ export interface SharedRequest {
   readonly jobOptions?: Partial<JobOptions> | undefined;
   /** Keys of LUKS containers that are opened. */
   readonly keys?: ReadonlyMap<string, Uint8Array> | undefined;
+  readonly handBack?: boolean | undefined;
 }
 
 /** Attaches or detaches everything outside of any private mount namespace, so that it outlives dib. Throws DIB_APPLY_ATTACH_ROOT without root. */
@@ -30,6 +31,7 @@ export async function inSharedNamespace(request: SharedRequest): Promise<RunOutc
     keys,
     jobOptions: { parallelism: 1, keepOnFailure: false, ...request.jobOptions },
     options,
+    handBack: request.handBack,
   });
 }
 
