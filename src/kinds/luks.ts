@@ -1,9 +1,11 @@
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { readSignatures } from '../blockdev/signatures.ts';
+import { luksFormatCommand } from './cryptsetup-commands.ts';
 import { statOrUndefined, syncParent } from './disk-file.ts';
 import { type DeviceOutputs, type FileExtent, known, type LuksInputs } from './disk-inputs.ts';
-import { extentsOf, readFromExtents } from './extents.ts';
+import { clearRecordedExtents, extentsOf, readFromExtents } from './extents.ts';
 import type { ActionContext, Kind, Paths, Presence, RecordedResource } from './kind.ts';
+import { closeLuks, formatLuks, luksRequirements, openLuks } from './luks-attached.ts';
 import { cipherFile, isSealed, plainFile } from './luks-file.ts';
 import type { KeyAccess } from './secret-keys.ts';
 
@@ -14,18 +16,32 @@ export interface LuksOutputs extends DeviceOutputs {
 }
 
 /** A LUKS2 container. Offline, a file for its content, which encrypt.NAME turns into the container. Attached, a container on a device. */
-export function luks(_access: KeyAccess): Kind {
+export function luks({ secrets }: KeyAccess): Kind {
   return {
     kind: 'luks',
-    requires: () => [],
-    commands: () => [],
+    requires: (inputs) => ((inputs as LuksInputs).realisation === 'offline' ? [] : luksRequirements()),
+    commands(inputs) {
+      const container = inputs as LuksInputs;
+      return container.realisation === 'offline' ? [] : [luksFormatCommand(container, `<${container.device}>`)];
+    },
+    needsAttached: (inputs) => (inputs as LuksInputs).realisation === 'attached',
     probe: (recorded) => probeLuks(recorded),
-    create: (inputs, context) => createPlain(inputs as LuksInputs, context),
+
+    create(inputs, context) {
+      const container = inputs as LuksInputs;
+      return container.realisation === 'offline' ? createPlain(container, context) : formatLuks(container, secrets, context);
+    },
 
     async destroy(recorded, context) {
       const file = plainFile(context.paths, recorded.name);
       for (const each of [file, `${file}.new`, cipherFile(context.paths, recorded.name)]) await rm(each, { force: true });
+      const { container } = recorded.outputs as Partial<LuksOutputs>;
+      // Offline, the container is what encrypt.NAME wrote.
+      if ((recorded.inputs as LuksInputs).realisation === 'attached') await clearRecordedExtents(context, container ?? []);
     },
+
+    attach: (recorded, context) => openLuks(recorded, secrets, context),
+    detach: (recorded, context) => closeLuks(recorded, context),
   };
 }
 

@@ -3,9 +3,12 @@ import type { JsonObject } from '../util/json.ts';
 import { statOrUndefined } from './disk-file.ts';
 import type { FileExtent, VgsInputs } from './disk-inputs.ts';
 import { clearRecordedExtents, readFromExtents } from './extents.ts';
-import type { Kind, Presence, RecordedResource } from './kind.ts';
+import type { Kind, Presence, RecordedResource, Requirement } from './kind.ts';
 import { isSealed } from './luks-file.ts';
-import { writeGroup } from './vgs-file.ts';
+import { createGroupCommand } from './lvm-commands.ts';
+import { lvmRequirements } from './pvs.ts';
+import { attachGroup, createGroup, detachGroup, type GroupAttachment } from './vgs-attached.ts';
+import { metadataArea, writeGroup } from './vgs-file.ts';
 
 /** Outputs of `vgs.NAME`. */
 export interface VgsOutputs extends JsonObject {
@@ -14,6 +17,8 @@ export interface VgsOutputs extends JsonObject {
   readonly id: string;
   /** Bytes. */
   readonly extentSize: number;
+  /** Names of its volumes in LVM. */
+  readonly volumes: readonly string[];
   /** Where label and metadata of each physical volume lie, as far as that is in files. */
   readonly areas: readonly (readonly FileExtent[])[];
 }
@@ -21,26 +26,59 @@ export interface VgsOutputs extends JsonObject {
 /** A volume group. Offline, its metadata with all volumes, written as bytes. */
 export const vgs: Kind = {
   kind: 'vgs',
-  requires: () => [{ need: 'tool', name: 'fallocate', package: 'util-linux', why: 'clears parts of the disk file' }],
-  // The bytes are written by dib itself; there is no command to show.
-  commands: () => [],
-  needsDetached: () => true,
+  requires: (inputs) => groupRequirements(inputs as VgsInputs),
+  commands(inputs) {
+    const group = inputs as VgsInputs;
+    // Offline the bytes are written by dib itself; there is no command to show.
+    if (group.realisation === 'offline') return [];
+    return [
+      createGroupCommand(
+        group,
+        group.name,
+        group.pvs.map(({ device }) => `<${device}>`),
+      ),
+    ];
+  },
+  needsAttached: (inputs) => (inputs as VgsInputs).realisation === 'attached',
+  needsDetached: (inputs) => (inputs as VgsInputs).realisation === 'offline',
   probe: (recorded) => probeGroup(recorded),
 
   async create(inputs, context): Promise<VgsOutputs> {
     const group = inputs as VgsInputs;
-    const { name, id, extentSize } = group;
-    return { name, id, extentSize, areas: await writeGroup(group, context) };
+    const { name, extentSize } = group;
+    const volumes = volumeNames(group);
+    if (group.realisation === 'offline')
+      return { name, id: group.id, extentSize, volumes, areas: await writeGroup(group, context) };
+    const id = await createGroup(group, context);
+    const areas = group.pvs.flatMap(({ device }) => {
+      const area = metadataArea(context.outputs(device));
+      return area === undefined ? [] : [area];
+    });
+    return { name, id, extentSize, volumes, areas };
   },
 
   async destroy(recorded, context) {
     const { areas } = recorded.outputs as Partial<VgsOutputs>;
     for (const area of areas ?? []) await clearRecordedExtents(context, area);
   },
+
+  attach: (recorded, context) => attachGroup(recorded, (recorded.outputs as VgsOutputs).id, context),
+  detach: (recorded, context) => detachGroup(recorded, context),
 };
+
+function groupRequirements({ realisation }: VgsInputs): readonly Requirement[] {
+  const fallocate = { need: 'tool', name: 'fallocate', package: 'util-linux', why: 'clears parts of the disk file' } as const;
+  return [...lvmRequirements(realisation), fallocate];
+}
+
+function volumeNames({ placed, volumes }: VgsInputs): string[] {
+  const all = volumes ?? (typeof placed === 'object' ? placed.lvs : []);
+  return all.map(({ volume }) => String(volume));
+}
 
 async function probeGroup(recorded: RecordedResource): Promise<Presence> {
   const { name, id, areas } = recorded.outputs as VgsOutputs;
+  const attached = { ...recorded.attachment?.marker, ...recorded.attachment?.outputs } as Partial<GroupAttachment>;
   for (const area of areas) {
     if (await isSealed(area)) continue;
     for (const { file } of area) if ((await statOrUndefined(file)) === undefined) return { state: 'absent' };
@@ -48,7 +86,9 @@ async function probeGroup(recorded: RecordedResource): Promise<Presence> {
     const found = await readVolumeGroup((offset, length) => readFromExtents(area, offset, length));
     if (found === undefined) return { state: 'drifted', reason: `there is no volume group in ${where} any more` };
     if (found.id.replaceAll('-', '') !== id) return { state: 'drifted', reason: `${where} is in the volume group ${found.name}` };
-    if (found.name !== name) return { state: 'drifted', reason: `the volume group in ${where} is called ${found.name}` };
+    // Its private name goes when it is detached.
+    if (found.name !== name && found.name !== attached.group)
+      return { state: 'drifted', reason: `the volume group in ${where} is called ${found.name}` };
   }
   return { state: 'present' };
 }
