@@ -5,7 +5,7 @@ import { FILESYSTEMS } from './filesystems.ts';
 import { Issues, member } from './issues.ts';
 import { fits, MBR_SECTORS, type Placement, placePartitions, type Room } from './placement.ts';
 import { formatBytes, mebibytes } from './sizes.ts';
-import { placeStack } from './stack-layout.ts';
+import { deviceSize, placeStack } from './stack-layout.ts';
 
 export interface LayoutContext {
   /** As for parseBlockDevices. */
@@ -16,23 +16,8 @@ export interface LayoutContext {
 }
 
 /**
- * Places everything on the disks whose size is known (bytes, by name), to the sector. Disks that are not in `diskSizes` are left out.
- * Tells every partition that has no room, with the arithmetic.
- */
-export function resolveLayout(
-  devices: BlockDevices,
-  diskSizes: ReadonlyMap<string, number>,
-  context: LayoutContext = {},
-): Checked<readonly DiskLayout[]> {
-  const issues = new Issues(context.locate ?? (() => undefined), context.pointerPrefix);
-  const layouts = layOutDisks(devices, diskSizes, context, issues);
-  checkFilesystems(devices.filesystems, lengths(layouts), issues);
-  return issues.failed ? { diagnostics: issues.diagnostics } : { value: layouts, diagnostics: issues.diagnostics };
-}
-
-/**
- * The same with everything that stands on the disks: RAIDs, LUKS containers, volume groups, logical volumes. What stands on a disk that is not in
- * `diskSizes` is left out. Tells what has no room or is too small, with the arithmetic.
+ * Places everything, to the sector: partitions on the disks whose size is known (bytes, by name), and what stands on them: RAIDs, LUKS containers, volume
+ * groups, logical volumes. What stands on a disk that is not in `diskSizes` is left out. Tells what has no room or is too small, with the arithmetic.
  */
 export function resolveStack(
   devices: BlockDevices,
@@ -44,7 +29,7 @@ export function resolveStack(
   // What stands on partitions that have no place would be told wrong sizes.
   if (issues.failed) return { diagnostics: issues.diagnostics };
   const stack = placeStack(devices, layouts, issues);
-  checkFilesystems(devices.filesystems, new Map(stack.devices.map(({ name, size }) => [name, size])), issues);
+  checkFilesystems(devices.filesystems, stack, issues);
   return issues.failed ? { diagnostics: issues.diagnostics } : { value: stack, diagnostics: issues.diagnostics };
 }
 
@@ -141,20 +126,10 @@ function checkReach(disk: Disk, table: Partitioning, room: Room, placement: Plac
   });
 }
 
-/** Bytes of disks and partitions by name. */
-function lengths(layouts: readonly DiskLayout[]): ReadonlyMap<string, number> {
-  return new Map(
-    layouts.flatMap(({ disk, size, partitions }) => [
-      [disk, size] as const,
-      ...partitions.map(({ name, length }) => [name, length] as const),
-    ]),
-  );
-}
-
 /** File systems below the smallest size that their mkfs accepts. */
-function checkFilesystems(filesystems: readonly Mkfs[], sizes: ReadonlyMap<string, number>, issues: Issues): void {
+function checkFilesystems(filesystems: readonly Mkfs[], stack: StackLayout, issues: Issues): void {
   for (const mkfs of filesystems) {
-    const length = sizes.get(mkfs.base);
+    const length = deviceSize(stack, mkfs.base);
     const { minimum } = FILESYSTEMS[mkfs.type];
     // No room at all has been told already.
     if (length === undefined || length === 0 || length >= minimum) continue;

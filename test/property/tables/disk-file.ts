@@ -3,7 +3,7 @@ import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } fr
 import { join } from 'node:path';
 import type { DiskLayout } from '../../../src/blockdev/devices.ts';
 import { gptBytes } from '../../../src/blockdev/gpt.ts';
-import { resolveLayout } from '../../../src/blockdev/layout.ts';
+import { resolveStack } from '../../../src/blockdev/layout.ts';
 import { mbrBytes } from '../../../src/blockdev/mbr.ts';
 import { parseBlockDevices } from '../../../src/blockdev/parse.ts';
 import { resolveSizes } from '../../../src/blockdev/resolve-sizes.ts';
@@ -21,9 +21,9 @@ export function run(program: string, ...args: string[]): string {
 export function layoutOf(tree: readonly Json[]): DiskLayout {
   const { value, diagnostics } = parseBlockDevices(tree, { imageName: 'tables', locate: () => undefined });
   if (!value) throw new Error(JSON.stringify(diagnostics));
-  const layouts = resolveLayout(value, resolveSizes(value).disks);
-  const layout = layouts.value?.[0];
-  if (!layout) throw new Error(JSON.stringify(layouts.diagnostics));
+  const stack = resolveStack(value, resolveSizes(value).disks);
+  const layout = stack.value?.disks[0];
+  if (!layout) throw new Error(JSON.stringify(stack.diagnostics));
   return layout;
 }
 
