@@ -81,7 +81,11 @@ export const LUKS_KEYS: Keys = {
     default: '65536',
     meaning: 'KiB that argon2 uses: what unlocks the image must have them free.',
   },
-  options: { form: words('commas', ['discard']), default: 'none', meaning: 'Options in /etc/crypttab.' },
+  options: {
+    form: words('commas', ['discard']),
+    default: '`discard`',
+    meaning: 'Options in /etc/crypttab; `luks`, and `initramfs` unless it is to be opened later, are added.',
+  },
 };
 
 export const LVM_KEYS: Keys = {

@@ -294,7 +294,7 @@ export interface Luks {
    */
   pbkdf_memory?: number;
   /**
-   * Options in /etc/crypttab. Default: none.
+   * Options in /etc/crypttab; `luks`, and `initramfs` unless it is to be opened later, are added. Default: `discard`.
    */
   options?: string | string[];
   raid_member?: RaidMember;
