@@ -5,7 +5,10 @@ import { resolveSizes } from '../../../src/blockdev/resolve-sizes.ts';
 import { GIB, MIB } from '../../../src/blockdev/sizes.ts';
 import { deviceSize } from '../../../src/blockdev/stack-layout.ts';
 import { kernelReasons, stacksOf } from '../../../src/blockdev/stacks.ts';
+import { parseYaml } from '../../../src/config/yaml/parse.ts';
+import { SourceText } from '../../../src/diagnostics/source-text.ts';
 import { disk, luks, lv, mkfs, mount, pv, raid, table, tree, vg } from '../../support/device-nodes.ts';
+import { devicesOf, findings } from './support.ts';
 
 const layoutOf = (devices: BlockDevices) => resolveStack(devices, resolveSizes(devices).disks);
 const stackOf = (devices: BlockDevices) => {
@@ -243,5 +246,31 @@ test('thousands of nodes on each other are placed in no time to speak of', () =>
   expect(device(devices, 'c4000')?.size).toBe(99 * GIB - 4000 * 16 * MIB);
   expect(stacksOf({ ...devices, raids: [raid('r', 1, ['c4000'])] })).toEqual([
     { disks: ['c0'], reason: 'raid.r: the kernel makes a RAID' },
+  ]);
+});
+
+test('problems of a layout stand at the lines that cause them', () => {
+  const text = `- local_loop: {name: d, size: 1GiB}
+- lvm:
+    name: lvm
+    pvs:
+      - {name: p, base: d}
+    vgs:
+      - {name: vg-0, base: [p]}
+    lvs:
+      - {name: root, base: vg-0, size: 900MiB, mkfs: {type: ext4, mount: {mount_point: /}}}
+      - name: var
+        base: vg-0
+        extents: 20%VG
+        mkfs: {type: ext4, mount: {mount_point: /var}}
+      - name: tiny
+        base: vg-0
+        size: 3MiB
+`;
+  const { locate } = parseYaml(new SourceText('tree.yaml', text));
+  const devices = devicesOf(text);
+  expect(findings(resolveStack(devices, resolveSizes(devices).disks, { locate }))).toEqual([
+    '16 DIB_BLOCKDEV_LV_TOO_SMALL',
+    '12 DIB_BLOCKDEV_LV_OVERFLOW',
   ]);
 });
