@@ -1,11 +1,10 @@
-import { createInterface } from 'node:readline/promises';
-import { Writable } from 'node:stream';
 import { findKey, type KeyFingerprints, keyFingerprint } from '../config/luks-keys.ts';
-import { DibError, ExitCode, fail } from '../diagnostics/errors.ts';
+import { DibError, fail } from '../diagnostics/errors.ts';
 import { quoted } from '../diagnostics/printable.ts';
 import { listOf } from '../diagnostics/suggest.ts';
 import type { NeededKey } from '../plan/needed-keys.ts';
 import type { Plan } from '../plan/plan.ts';
+import { ask } from './ask.ts';
 
 export type Keys = ReadonlyMap<string, Uint8Array>;
 
@@ -43,7 +42,7 @@ export async function readKeys(plan: Plan, needed: readonly NeededKey[], imageDi
 export async function askKeys(toAsk: readonly NeededKey[]): Promise<Keys> {
   const keys = new Map<string, Uint8Array>();
   for (const { name, made } of toAsk) {
-    const passphrase = await ask(`Passphrase for luks.${name}: `);
+    const passphrase = await ask(`Passphrase for luks.${name}: `, { hidden: true });
     if (passphrase === '') {
       fail({
         code: 'DIB_LUKS_KEY_EMPTY',
@@ -52,7 +51,7 @@ export async function askKeys(toAsk: readonly NeededKey[]): Promise<Keys> {
         help: 'Run the command again.',
       });
     }
-    if (made && (await ask(`The same again for luks.${name}: `)) !== passphrase) {
+    if (made && (await ask(`The same again for luks.${name}: `, { hidden: true })) !== passphrase) {
       fail({
         code: 'DIB_LUKS_KEY_MISTYPED',
         summary: `The two passphrases of ${quoted(`luks.${name}`)} are not the same`,
@@ -63,23 +62,6 @@ export async function askKeys(toAsk: readonly NeededKey[]): Promise<Keys> {
     keys.set(name, Buffer.from(passphrase));
   }
   return keys;
-}
-
-async function ask(question: string): Promise<string> {
-  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true, historySize: 0 });
-  const cancelled = new Promise<never>((_, reject) => {
-    const error = { code: 'DIB_CLI_CANCELLED', severity: 'error', summary: 'Cancelled', detail: 'Nothing was changed.' } as const;
-    for (const event of ['SIGINT', 'close']) terminal.once(event, () => reject(new DibError(error, ExitCode.Interrupted)));
-  });
-  process.stderr.write(question);
-  try {
-    return await Promise.race([terminal.question(''), cancelled]);
-  } finally {
-    cancelled.catch(() => {});
-    process.stderr.write('\n');
-    terminal.close();
-  }
 }
 
 function failChanged(name: string): never {

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { ExitCode, fail } from '../diagnostics/errors.ts';
 import { quoted } from '../diagnostics/printable.ts';
@@ -9,6 +8,7 @@ import type { Job, JobOptions } from '../engine/job.ts';
 import type { Paths } from '../kinds/kind.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { StateLock } from '../state/lock.ts';
+import { ask } from './ask.ts';
 import { type GlobalOptions, printDiagnostics } from './command.ts';
 
 /** Asks for `yes` on the terminal. Throws where nobody can answer (DIB_CLI_NOT_APPROVED) or the answer is another (DIB_CLI_CANCELLED). */
@@ -24,13 +24,8 @@ export async function approve(question: string, what: 'Apply' | 'Destroy'): Prom
       ExitCode.Usage,
     );
   }
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await terminal.question(`\n${question}\n  Only 'yes' is accepted.\n\n  Enter a value: `);
-    if (answer !== 'yes') fail({ code: 'DIB_CLI_CANCELLED', summary: `${what} cancelled`, detail: 'Nothing was changed.' });
-  } finally {
-    terminal.close();
-  }
+  const answer = await ask(`\n${question}\n  Only 'yes' is accepted.\n\n  Enter a value: `);
+  if (answer !== 'yes') fail({ code: 'DIB_CLI_CANCELLED', summary: `${what} cancelled`, detail: 'Nothing was changed.' });
 }
 
 /** Fails early, with what to install or to choose, when the worker of a plan cannot run here or lacks a program. */

@@ -1,9 +1,9 @@
 import { basename } from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import { ExitCode, fail } from '../diagnostics/errors.ts';
 import { quoted, quotedPath } from '../diagnostics/printable.ts';
 import { listOf } from '../diagnostics/suggest.ts';
 import type { DiskCheck, DiskToWipe } from '../plan/device-permits.ts';
+import { ask } from './ask.ts';
 
 export interface WipeOptions {
   /** `--wipe-device`: paths as declared, or where they lead. */
@@ -54,19 +54,14 @@ export function disksToConfirm(
 export async function confirmByName(disks: readonly DiskToWipe[]): Promise<void> {
   for (const disk of disks) {
     const names = namesOf(disk);
-    const terminal = createInterface({ input: process.stdin, output: process.stderr });
-    try {
-      const question = `\nEverything on ${disk.path} (${disk.who}) will be lost: ${disk.holds}.\n  Type ${names[0]} to agree.\n\n  Enter a value: `;
-      const answer = await terminal.question(question);
-      if (names.includes(answer)) continue;
-      fail({
-        code: 'DIB_CLI_CANCELLED',
-        summary: `Apply cancelled: ${quoted(answer)} is not the name of the disk`,
-        detail: 'Nothing was changed.',
-      });
-    } finally {
-      terminal.close();
-    }
+    const question = `\nEverything on ${disk.path} (${disk.who}) will be lost: ${disk.holds}.\n  Type ${names[0]} to agree.\n\n  Enter a value: `;
+    const answer = await ask(question);
+    if (names.includes(answer)) continue;
+    fail({
+      code: 'DIB_CLI_CANCELLED',
+      summary: `Apply cancelled: ${quoted(answer)} is not the name of the disk`,
+      detail: 'Nothing was changed.',
+    });
   }
 }
 
