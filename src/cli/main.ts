@@ -3,9 +3,11 @@ import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { ExitCode } from '../diagnostics/errors.ts';
 import { type GlobalOptions, printDiagnostics } from './command.ts';
 import { registerApply } from './commands/apply.ts';
+import { registerAttach } from './commands/attach.ts';
 import { registerBoot } from './commands/boot.ts';
 import { registerCache } from './commands/cache.ts';
 import { registerDestroy } from './commands/destroy.ts';
+import { registerDetach } from './commands/detach.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerGraph } from './commands/graph.ts';
 import { registerPlan } from './commands/plan.ts';
@@ -33,6 +35,8 @@ export function buildProgram(): Command {
     registerShow,
     registerGraph,
     registerState,
+    registerAttach,
+    registerDetach,
     registerCache,
     registerBoot,
     registerDoctor,

@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import {
   type DeviceContents,
   type DeviceFacts,
@@ -15,7 +15,7 @@ import { type DeviceGuard, rereadPartitions, type TakenDevice } from './device-g
 import { clearExtent } from './disk-file.ts';
 import type { LoopAttachment } from './disk-inputs.ts';
 import type { ExistingDiskInputs, ExistingDiskOutputs } from './existing-disk-inputs.ts';
-import type { ActionContext, Kind, Outputs, RecordedResource } from './kind.ts';
+import type { ActionContext, Adopted, Kind, Outputs, RecordedResource } from './kind.ts';
 import { attachLoop, backs, detachLoops, loopIdentity, loopRequirements } from './loop.ts';
 
 /** Who may write to disks of this machine. */
@@ -48,6 +48,7 @@ export function existingDisk(guard: DeviceGuard): Kind {
     },
     commands: (inputs) => [wipeCommand((inputs as ExistingDiskInputs).path)],
     probe: probeDisk,
+    adopt: (inputs, id) => adoptDisk(inputs as ExistingDiskInputs, id),
 
     async create(inputs, context) {
       const { path } = inputs as ExistingDiskInputs;
@@ -99,6 +100,28 @@ async function probeDisk(recorded: RecordedResource): ReturnType<Kind['probe']> 
   if (now === undefined) return { state: 'drifted', reason: `${path} is not on this machine` };
   if (before === undefined || isSameDevice(before, now)) return { state: 'present' };
   return { state: 'drifted', reason: `${path} is another disk: ${describeIdentity(now)} instead of ${describeIdentity(before)}` };
+}
+
+/** Only what it is becomes known by that: what it holds stays somebody else's until the user agrees to lose it. */
+async function adoptDisk(inputs: ExistingDiskInputs, path: string): Promise<Adopted> {
+  if (path !== inputs.path) {
+    fail({
+      code: 'DIB_IMPORT_PATH',
+      summary: `The configuration names the disk ${quotedPath(inputs.path)}, not ${quotedPath(path)}`,
+      help: `Give ${quotedPath(inputs.path)}, or change \`path\` of the disk.`,
+    });
+  }
+  const identity = await identifyDevice(path);
+  if (identity === undefined) {
+    fail({
+      code: 'DIB_IMPORT_NO_DISK',
+      summary: `${quotedPath(path)} is no disk of this machine`,
+      help: 'See `lsblk` for the disks, and `ls -l /dev/disk/by-id` for names that stay.',
+    });
+  }
+  const { size, sectorSize, model, serial, wwid } = identity;
+  const [{ dev, ino }, node] = await Promise.all([stat(path), realpath(path)]);
+  return { inputs, outputs: { file: path, size, sectorSize, dev, ino, node, ...named({ model, serial, wwid }) } };
 }
 
 /** Equal as long as nobody mounted or wrote to what dib made; empty where that cannot be told. */

@@ -128,6 +128,11 @@ export interface Kind {
   commands(inputs: JsonObject): readonly Command[];
   /** Checks a recorded resource against the host; reads only, needs no root and no tools. `records`: the other records, by address. */
   probe(recorded: RecordedResource, paths: Paths, records?: Records): Promise<Presence>;
+  /**
+   * Takes an existing object in place of making one: what would be recorded of it. `id`: what the user calls it by, an absolute path. Where it differs
+   * from the inputs that are wanted, so do the inputs that it gives: the next plan compares them. Throws DibError when it cannot be that resource.
+   */
+  adopt?(inputs: JsonObject, id: string, paths: Paths): Promise<Adopted>;
   /** Once all that was to be made on it is made and nothing is attached: what tells later whether somebody touched it since. */
   stamp?(recorded: RecordedResource): Promise<JsonObject | undefined>;
   /** Makes the resource. Must succeed too where an interrupted create left half of it. */
@@ -151,6 +156,12 @@ export interface Kind {
   needsAttached?(inputs: JsonObject): boolean;
   /** Whether creating this resource needs its dependencies, direct or not, to be detached: it reads or writes the disk file itself. */
   needsDetached?(inputs: JsonObject): boolean;
+}
+
+/** An existing object as the state would have it. */
+export interface Adopted {
+  readonly inputs: JsonObject;
+  readonly outputs: Outputs;
 }
 
 /** The record of a resource, or undefined where there is none. */

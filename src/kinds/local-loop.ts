@@ -1,5 +1,6 @@
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { statFile } from './adopt.ts';
 import { syncParent } from './disk-file.ts';
 import { known, type LocalLoopInputs, type LocalLoopOutputs } from './disk-inputs.ts';
 import type { Kind, Paths, Presence, RecordedResource } from './kind.ts';
@@ -67,6 +68,12 @@ export const localLoop: Kind = {
   commands: () => [],
 
   probe: (recorded, paths) => probeFile(recorded, recordedFile(recorded, paths)),
+
+  async adopt(inputs, id) {
+    const { sectorSize } = inputs as LocalLoopInputs;
+    const { size, dev, ino } = await statFile(id);
+    return { inputs: { ...inputs, size }, outputs: { file: id, size, sectorSize, dev, ino } };
+  },
 
   async stamp(recorded) {
     const { file } = recorded.outputs as LocalLoopOutputs;

@@ -4,6 +4,7 @@ import type { JsonObject } from '../util/json.ts';
 import { sha256File, statOrUndefined, syncParent, syncPath } from './disk-file.ts';
 import type { LocalLoopOutputs, OutputInputs, OutputOutputs } from './disk-inputs.ts';
 import type { ActionContext, Kind, Paths, Presence, RecordedResource } from './kind.ts';
+import { adoptOutput } from './output-adopt.ts';
 import { outputCommand, outputRequirements } from './output-commands.ts';
 import { asFarAsReadable } from './probing.ts';
 import { mountedTree, type TreeAccess } from './tree-view.ts';
@@ -22,6 +23,7 @@ export function output(access: TreeAccess): Kind {
       return [outputCommand(typed, source, join(dirname(typed.path), `.${basename(typed.path)}.partial`))];
     },
     probe: (recorded) => asFarAsReadable(() => probe(recorded)),
+    adopt: (inputs, id, paths) => adoptOutput(inputs as OutputInputs, id, paths),
     create: (inputs, context) => create(inputs as OutputInputs, context, access),
     destroy,
     tidy: (recorded, paths) => tidy(recorded, paths),
