@@ -1,15 +1,22 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { StateStore } from '../../../src/state/store.ts';
 
-/** A process cannot kill itself when it is the first of a pid namespace: it asks for it, and waits for its end. */
-async function dieHere(): Promise<never> {
+/** A process cannot kill itself when it is the first of a pid namespace: it asks for it, and waits for its end; or until another was killed. */
+async function dieHere(killed: () => boolean): Promise<void> {
   process.stdout.write('{"type":"kill_now"}\n');
-  return await new Promise<never>(() => {
-    setInterval(() => {}, 1000);
-  });
+  while (!killed()) await delay(10);
 }
 
-/** Asks to be killed at a write of the state, counted from 1: `before:N`, `after:N`, or `-` for never. Tells `count` of each. */
-export function deadlyStore(store: StateStore, point: string, count: (writes: number) => void = () => {}): StateStore {
+/**
+ * Asks to be killed at a write of the state, counted from 1: `before:N`, `after:N`, or `-` for never. Tells `count` of each. `killed`: whether another
+ * process was killed in place of this one.
+ */
+export function deadlyStore(
+  store: StateStore,
+  point: string,
+  count: (writes: number) => void = () => {},
+  killed: () => boolean = () => false,
+): StateStore {
   const [when, at] = point.split(':');
   let writes = 0;
   return {
@@ -19,10 +26,10 @@ export function deadlyStore(store: StateStore, point: string, count: (writes: nu
     async update(change) {
       writes += 1;
       const mine = writes;
-      if (when === 'before' && mine === Number(at)) await dieHere();
+      if (when === 'before' && mine === Number(at)) await dieHere(killed);
       const state = await store.update(change);
       count(mine);
-      if (when === 'after' && mine === Number(at)) await dieHere();
+      if (when === 'after' && mine === Number(at)) await dieHere(killed);
       return state;
     },
   };

@@ -6,7 +6,7 @@ import { runWorker } from '../../../src/engine/worker-process.ts';
 import { deadlyStore } from './deadly-store.ts';
 
 // The worker of the product, but for this: the file `kill` beside image.yaml says at which write of the state it is to be killed,
-// and the file `writes` gets their number. argv: job file.
+// and the file `writes` gets their number. It goes on when the file `killed` says that another was killed. argv: job file.
 const [, , jobFile = ''] = process.argv;
 const { paths } = JSON.parse(readFileSync(jobFile, 'utf8')) as Job;
 const order = join(paths.image, 'kill');
@@ -15,5 +15,11 @@ const point = existsSync(order) ? readFileSync(order, 'utf8') : '-';
 process.exitCode = await runWorker(jobFile, buildRuntime, {
   stdin: process.stdin,
   stdout: process.stdout,
-  wrapStore: (store) => deadlyStore(store, point, (writes) => writeFileSync(join(paths.image, 'writes'), String(writes))),
+  wrapStore: (store) =>
+    deadlyStore(
+      store,
+      point,
+      (writes) => writeFileSync(join(paths.image, 'writes'), String(writes)),
+      () => existsSync(join(paths.image, 'killed')),
+    ),
 });

@@ -7,17 +7,25 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /** What is done to a run: killed at a write of the state, or at a line of its events after some milliseconds. */
 export interface Attack {
-  readonly victim?: 'front' | 'worker' | undefined;
+  /** `vm`: its virtual machine; the run itself goes on. */
+  readonly victim?: 'front' | 'worker' | 'vm' | undefined;
   /** `before:N` or `after:N`. */
   readonly write?: string | undefined;
   /** The first line that it accepts is the signal to kill. */
   readonly at?: ((line: Line) => boolean) | undefined;
+  /** Once the log of that line's action shows such a command. */
+  readonly command?: RegExp | undefined;
   readonly after?: number | undefined;
 }
 
 export interface Line {
   readonly type: string;
-  readonly hook?: { readonly resource: { readonly addr: string }; readonly action: string; readonly message?: string };
+  readonly hook?: {
+    readonly resource: { readonly addr: string };
+    readonly action: string;
+    readonly message?: string;
+    readonly log?: string;
+  };
   readonly diagnostic?: { readonly code: string; readonly summary: string; readonly severity: string };
 }
 
@@ -41,6 +49,10 @@ export interface RigOptions {
   readonly sharedCache?: string | undefined;
   /** Who runs the front; default root. */
   readonly user?: string | undefined;
+  /** Texts of files beside image.yaml, which only their owner may read. */
+  readonly files?: Readonly<Record<string, string>> | undefined;
+  /** Variables of dib besides its own. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
 }
 
 interface Resource {
@@ -67,16 +79,18 @@ export class ProductRig {
     this.cache = options.sharedCache ?? join(this.root, 'cache');
     if (options.cache !== undefined) execFileSync('cp', ['--archive', '--reflink=auto', options.cache, this.cache]);
     writeFileSync(join(this.root, 'image.yaml'), options.image);
+    for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(this.root, name), text, { mode: 0o600 });
     if (options.user !== undefined) execFileSync('chown', [options.user, this.root]);
   }
 
   /** Starts `dib` with these arguments and gives its process; `ended` settles with what it said. */
   start(args: readonly string[], attack: Attack = {}): { readonly pid: number; readonly ended: Promise<Run> } {
     writeFileSync(join(this.root, 'kill'), attack.write ?? '-');
-    const { front, user } = this.#options;
+    rmSync(join(this.root, 'killed'), { force: true });
+    const { front, user, environment } = this.#options;
     const become = user === undefined ? [] : ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--init-groups'];
     const [command = '', action = '', ...rest] = [...become, process.execPath, front, ...args];
-    const env = { PATH: process.env['PATH'], HOME: this.root, DIB_IMAGE_CACHE: this.cache };
+    const env = { PATH: process.env['PATH'], HOME: this.root, DIB_IMAGE_CACHE: this.cache, ...environment };
     const child = spawn(command, [action, ...rest], { cwd: this.root, env, stdio: ['ignore', 'pipe', 'pipe'] });
     const pid = child.pid ?? 0;
     const lines: Line[] = [];
@@ -85,16 +99,20 @@ export class ProductRig {
       stderr += chunk;
     });
     const kill = () => {
-      killed = true;
-      this.kill(attack.victim === 'worker' ? childrenOf(pid) : [pid]);
+      if (child.exitCode !== null) return;
+      const victims = victimsOf(attack, pid);
+      killed = victims.length > 0;
+      this.kill(victims);
+      // The worker, which asked for it, lives on.
+      if (attack.victim === 'vm') writeFileSync(join(this.root, 'killed'), '');
     };
     createInterface({ input: child.stdout }).on('line', (text) => {
       const line = JSON.parse(text) as Line;
       lines.push(line);
       if (aimed || (line.type !== 'kill_now' && attack.at?.(line) !== true)) return;
       aimed = true;
-      if (attack.after === undefined) kill();
-      else void delay(attack.after).then(() => child.exitCode ?? kill());
+      if (attack.after === undefined && attack.command === undefined) kill();
+      else void moment(attack, line, () => child.exitCode !== null).then(kill);
     });
     const ended = new Promise<Run>((resolve) => {
       child.on('close', (code, signal) => resolve({ code, signal, lines, stderr, killed }));
@@ -179,7 +197,8 @@ export class ProductRig {
 
   /** Names beside image.yaml that a build made. */
   products(): string[] {
-    const ours = new Set(['image.yaml', 'kill', 'writes', '.dib', 'cache']);
+    const files = Object.keys(this.#options.files ?? {});
+    const ours = new Set(['image.yaml', 'kill', 'killed', 'writes', '.dib', 'cache', ...files]);
     return readdirSync(this.root)
       .filter((name) => !ours.has(name))
       .sort();
@@ -205,6 +224,32 @@ export class ProductRig {
   cleanUp(): void {
     this.detachByHand();
     rmSync(this.root, { recursive: true, force: true });
+  }
+}
+
+/** Waits until the log of the line's action shows the command, and then some milliseconds; not longer than the run. */
+async function moment({ command, after = 0 }: Attack, { hook }: Line, isOver: () => boolean): Promise<void> {
+  const log = hook?.log ?? '';
+  const isShown = () => command === undefined || (existsSync(log) && command.test(readFileSync(log, 'utf8')));
+  while (!isShown() && !isOver()) await delay(2);
+  await delay(after);
+}
+
+function victimsOf({ victim }: Attack, pid: number): number[] {
+  if (victim === 'vm') return virtualMachines(pid);
+  return victim === 'worker' ? childrenOf(pid) : [pid];
+}
+
+/** The kernels of user-mode Linux below a process, without the processes in them. */
+function virtualMachines(pid: number): number[] {
+  try {
+    return childrenOf(pid).flatMap((child) => {
+      const line = readFileSync(`/proc/${child}/cmdline`, 'utf8');
+      return line.startsWith('linux.uml') ? [child] : virtualMachines(child);
+    });
+  } catch {
+    // One that ended meanwhile.
+    return [];
   }
 }
 
