@@ -344,6 +344,9 @@ export interface Facts {
    * Fingerprints of the keys of LUKS containers, by name of the container.
    */
   luksKeys?: {
+    /**
+     * Fingerprint: equal keys of a container have equal ones.
+     */
     [k: string]: string;
   };
   /**

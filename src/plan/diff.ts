@@ -1,10 +1,11 @@
+import type { Command } from '../exec/command.ts';
 import { withDependencies } from '../graph/dag.ts';
 import type { Kind, Presence, RecordedResource, Requirement, Resource } from '../kinds/kind.ts';
 import type { JsonObject } from '../util/json.ts';
 import { describeRecorded } from './describe-recorded.ts';
 import { explainKeyChange } from './explain.ts';
 import type { ResourceKey } from './keys.ts';
-import type { ActionReason, Actions, ResourceChange } from './plan.ts';
+import type { ActionReason, Actions, PlannedCommand, ResourceChange } from './plan.ts';
 
 /** Everything that decides what happens to each resource; nothing else is looked at. */
 export interface DiffInput {
@@ -196,6 +197,10 @@ function guardRequirements(resource: Resource, { resources, kinds }: DiffInput):
     .flatMap((other) => kinds.get(other.kind)?.requires(other.inputs) ?? []);
 }
 
+function planned({ input, ...command }: Command): PlannedCommand {
+  return typeof input === 'string' ? { ...command, input } : command;
+}
+
 function change(resource: Resource, decision: Decision, input: DiffInput): ResourceChange {
   const kind = input.kinds.get(resource.kind);
   if (kind === undefined) throw new Error(`no kind ${resource.kind}`);
@@ -211,7 +216,7 @@ function change(resource: Resource, decision: Decision, input: DiffInput): Resou
     action_reason: decision.action_reason,
     reason: decision.reason,
     depends_on: resource.dependsOn,
-    commands: acts ? kind.commands(resource.inputs) : [],
+    commands: acts ? kind.commands(resource.inputs).map(planned) : [],
     requires: acts ? [...kind.requires(resource.inputs), ...guardRequirements(resource, input)] : [],
     key: key?.key,
     key_document: key?.document,

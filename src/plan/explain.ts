@@ -1,4 +1,5 @@
 import { exactSize } from '../blockdev/sizes.ts';
+import type { Place } from '../kinds/disk-inputs.ts';
 import type { KeyDocument } from '../kinds/kind.ts';
 import type { Json, JsonObject } from '../util/json.ts';
 import { canonicalJson } from '../util/json.ts';
@@ -56,8 +57,8 @@ export function explainKeyChange(before: KeyDocument, after: KeyDocument): strin
   return 'its kind changes';
 }
 
-/** Members that only say the same as their neighbours in another unit. */
-const DERIVED = /(^|\.)(sectors|startSector)$/;
+/** Members that only say the same as their neighbours in another unit, or with more words. */
+const DERIVED = /(^|\.)(sectors|startSector|place)$/;
 
 function more(count: number): string {
   return count > 0 ? ` and ${count} more` : '';
@@ -105,12 +106,18 @@ function itemsOf(value: Json | undefined): readonly Json[] | undefined {
   return typeof value === 'string' && value.includes('\n') ? value.split('\n').filter((line) => line !== '') : undefined;
 }
 
+/** One of the runs of bytes that a device lies in. */
+function isRun(value: Json): value is Place[number] & JsonObject {
+  return isObject(value) && typeof value['container'] === 'string' && typeof value['offset'] === 'number';
+}
+
 /** Members that count bytes. */
 const BYTES = /(^|\.)(size|length|offset)$/;
 
 function show(value: Json | undefined, path = ''): string {
   if (value === undefined) return '(none)';
   if (typeof value === 'number' && BYTES.test(path)) return exactSize(value);
+  if (isRun(value)) return `${exactSize(value.length)} at ${exactSize(value.offset)} of ${value.container}`;
   // In quotes where a reader could not tell where it begins and ends.
   const text = typeof value === 'string' && /^[^\s,]+$/.test(value) ? value : canonicalJson(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;

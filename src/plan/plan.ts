@@ -31,6 +31,9 @@ export type ActionReason =
   | 'drift_because_detached'
   | 'drift_because_held';
 
+/** A command as a plan shows it: without bytes on standard input, which may be a key. */
+export type PlannedCommand = Omit<Command, 'input'> & { readonly input?: string | undefined };
+
 /** What a plan does to one resource. The shape is Terraform's `resource_changes[]`, with `name`, `depends_on`, `commands`, `requires` and texts added. */
 export interface ResourceChange {
   readonly address: string;
@@ -46,7 +49,7 @@ export interface ResourceChange {
   /** The reason in words: `size 4GiB -> 6GiB`. */
   readonly reason: string;
   readonly depends_on: readonly string[];
-  readonly commands: readonly Command[];
+  readonly commands: readonly PlannedCommand[];
   readonly requires: readonly Requirement[];
   /** Absent while it depends on what is only known after apply. */
   readonly key?: string | undefined;

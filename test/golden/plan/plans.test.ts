@@ -18,8 +18,12 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-/** Without this machine's paths. */
-const portable = (text: string) => text.replaceAll(`${TOP}/`, '<top>/').replaceAll(directory, '<directory>');
+/** Without this machine's paths, and without ids that change with every script in elements/. */
+const portable = (text: string) =>
+  text
+    .replaceAll(`${TOP}/`, '<top>/')
+    .replaceAll(directory, '<directory>')
+    .replace(/\blayer [0-9a-f]{12}\b/g, 'layer <id>');
 
 const textOf = (plan: Plan) => portable(renderPlan(plan, new Chalk({ level: 0 })));
 

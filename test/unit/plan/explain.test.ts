@@ -5,6 +5,7 @@ import type { JsonObject } from '../../../src/util/json.ts';
 const explain = (before: JsonObject, after: JsonObject) =>
   explainKeyChange({ kind: 'k', inputs: before, dependencies: {} }, { kind: 'k', inputs: after, dependencies: {} });
 const hook = (name: string, sha: string) => ({ run: 'hook', phase: 'install.d', name, element: 'e', sha256: sha.repeat(64) });
+const run = (offset: number, length: number) => ({ container: 'local_loop.disk', offset, length });
 const install = (...packages: string[]) => ({ run: 'install', phase: 'install.d', packages });
 
 describe('why a key changed', () => {
@@ -26,6 +27,18 @@ describe('why a key changed', () => {
       { layout: { partitions: [{ name: 'root', length: 1024 ** 3, sectors: 2097152 }] } },
       { layout: { partitions: [{ name: 'root', length: 2 * 1024 ** 3, sectors: 4194304 }] } },
       'root.length 1GiB -> 2GiB',
+    ],
+    [
+      'a size, without the place that says the same',
+      { length: 1024 ** 3, place: [run(0, 1024 ** 3)] },
+      { length: 2 * 1024 ** 3, place: [run(0, 2 * 1024 ** 3)] },
+      'length 1GiB -> 2GiB',
+    ],
+    [
+      'another place, as runs of bytes',
+      { place: [run(1024 ** 2, 1024 ** 3)] },
+      { place: [run(2 * 1024 ** 2, 1024 ** 3)] },
+      'place: +1GiB at 2MiB of local_loop.disk -1GiB at 1MiB of local_loop.disk',
     ],
   ])('%s', (_what, before, after, expected) => {
     expect(explain(before, after)).toBe(expected);
