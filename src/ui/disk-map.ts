@@ -100,6 +100,8 @@ function legend(disk: PlannedDisk): string[] {
     start === undefined ? '' : `at ${formatBytes(start)}`,
     what,
   ]);
-  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => (row[column] as string).length)));
-  return rows.map((row) => `  ${row.map((text, column) => text.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd());
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => (row[column] as string).length)));
+  const line = (row: readonly string[]): string =>
+    row.flatMap((text, column) => (widths[column] === 0 ? [] : [text.padEnd(widths[column] as number)])).join('  ');
+  return rows.map((row) => `  ${line(row)}`.trimEnd());
 }

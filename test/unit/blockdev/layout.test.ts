@@ -203,9 +203,9 @@ test('the drawing', () => {
     │ESP                       │BSP                      │root                     │
     │550 MiB                   │8 MiB                    │?                        │
     └──────────────────────────┴─────────────────────────┴─────────────────────────┘
-      ESP   550 MiB                vfat /boot/efi
-      BSP   8 MiB                  BIOS boot
-      root  (known after apply)    ext4 /
+      ESP   550 MiB              vfat /boot/efi
+      BSP   8 MiB                BIOS boot
+      root  (known after apply)  ext4 /
     "
   `);
 });

@@ -56,16 +56,16 @@ test('volumes are drawn in their group, containers and arrays where they stand',
     │root                           │pool           │free                          │
     │2 GiB                          │1.01 GiB       │1.97 GiB                      │
     └───────────────────────────────┴───────────────┴──────────────────────────────┘
-      root  2 GiB       ext4 /
-      pool  1.01 GiB    thin pool with its metadata
+      root  2 GiB     ext4 /
+      pool  1.01 GiB  thin pool with its metadata
 
     lvs.pool: 1 GiB, thin pool in data
     ┌──────────────────────────────────────────────────────────────┬───────────────┐
     │var                                                           │home           │
     │2 GiB                                                         │512 MiB        │
     └──────────────────────────────────────────────────────────────┴───────────────┘
-      var   2 GiB      xfs /var
-      home  512 MiB    ext4 /home
+      var   2 GiB    xfs /var
+      home  512 MiB  ext4 /home
     "
   `);
 });
@@ -79,8 +79,8 @@ test('as long as sizes are unknown, the parts are named', () => {
     │boot                                   │main                                  │
     │512 MiB                                │?                                     │
     └───────────────────────────────────────┴──────────────────────────────────────┘
-      boot  512 MiB                RAID 1 mirror: ext2 /boot
-      main  (known after apply)    LUKS crypt: physical volume of data
+      boot  512 MiB              RAID 1 mirror: ext2 /boot
+      main  (known after apply)  LUKS crypt: physical volume of data
 
     local_loop.two: 2 GiB, gpt, 512-byte sectors
     ┌───────────────────┬──────────────────────────────────────────────────────────┐
@@ -95,16 +95,16 @@ test('as long as sizes are unknown, the parts are named', () => {
     │root                                               │pool                      │
     │2 GiB                                              │1 GiB                     │
     └───────────────────────────────────────────────────┴──────────────────────────┘
-      root  2 GiB    ext4 /
-      pool  1 GiB    thin pool with its metadata
+      root  2 GiB  ext4 /
+      pool  1 GiB  thin pool with its metadata
 
     lvs.pool: (known after apply), thin pool in data
     ┌──────────────────────────────────────────────────────────────┬───────────────┐
     │var                                                           │home           │
     │2 GiB                                                         │512 MiB        │
     └──────────────────────────────────────────────────────────────┴───────────────┘
-      var   2 GiB      xfs /var
-      home  512 MiB    ext4 /home
+      var   2 GiB    xfs /var
+      home  512 MiB  ext4 /home
     "
   `);
 });
