@@ -8,14 +8,16 @@ import { stopStanding } from './stop.ts';
 
 /**
  * Detaches everything that stands on the image's files: first what the state does not know on top of what it knows, then what is recorded, as its kinds
- * do it, then whatever is left. `force`: goes on to the last even when a kind could not detach, for then the result does not matter any more.
+ * do it, then whatever is left. `force`: goes on to the last, whatever cannot
+ * be detached as it should be: for when the result does not matter any more.
  */
 export async function detachEverything(
   surroundings: Surroundings,
   own: OwnFiles,
   options: { readonly force: boolean },
 ): Promise<readonly Failure[]> {
-  await stopStanding(surroundings, { own, unknownOnly: true });
+  const unknown = await stopStanding(surroundings, { own, unknownOnly: true });
+  if (unknown.length > 0 && !options.force) return unknown;
   const recorded = await new Attachments(surroundings).detachAll();
   if (recorded.length > 0 && !options.force) return recorded;
   const left = await stopStanding(surroundings, { own });

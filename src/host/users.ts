@@ -23,16 +23,23 @@ export interface InUse {
  * What is held by the kernel itself (a mount below, a mapping) has no process.
  */
 export async function usersOf(inUse: InUse, host: HostFiles): Promise<readonly User[]> {
+  const open = await ask(host, (directory) => openFile(directory, inUse.paths, host));
+  if (open.length > 0) return open;
+  // Mounts propagate to other namespaces and go from there by themselves: only where nothing else explains it, one of them may stay.
   const own = await host.link('/proc/self/ns/mnt');
-  const pids = (await host.list('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
-  const found = await Promise.all(pids.map((pid) => userOf(pid, inUse, own, host)));
-  return found.filter((user) => user !== undefined).sort((a, b) => a.pid - b.pid);
+  return await ask(host, (directory) => foreignMount(directory, inUse.numbers, own, host));
 }
 
-async function userOf(pid: number, inUse: InUse, own: string | undefined, host: HostFiles): Promise<User | undefined> {
-  const directory = `/proc/${pid}`;
-  const has = (await openFile(directory, inUse.paths, host)) ?? (await foreignMount(directory, inUse.numbers, own, host));
-  return has === undefined ? undefined : { pid, name: (await host.read(`${directory}/comm`)) ?? '?', has };
+/** Asks every process, in the order of their pids. */
+async function ask(host: HostFiles, question: (directory: string) => Promise<string | undefined>): Promise<readonly User[]> {
+  const pids = (await host.list('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const answers = pids
+    .sort((a, b) => a - b)
+    .map(async (pid): Promise<User | undefined> => {
+      const has = await question(`/proc/${pid}`);
+      return has === undefined ? undefined : { pid, name: (await host.read(`/proc/${pid}/comm`)) ?? '?', has };
+    });
+  return (await Promise.all(answers)).filter((user) => user !== undefined);
 }
 
 async function openFile(directory: string, paths: readonly string[], host: HostFiles): Promise<string | undefined> {

@@ -49,7 +49,7 @@ async function probeFile(recorded: RecordedResource, file: string): Promise<Pres
   if (now.size !== outputs.size) return drifted(`${file} has ${now.size} bytes instead of ${outputs.size}`);
   if (now.ino !== outputs.ino) return drifted(`${file} was replaced by another file`);
   if (recorded.stamp !== undefined && recorded.stamp['changed'] !== changed)
-    return drifted(`${file} was written to at ${changed}`);
+    return drifted(`its content was changed at ${changed.slice(0, 19).replace('T', ' ')}Z`);
   return { state: 'present' };
 }
 

@@ -150,7 +150,7 @@ describe('local_loop', () => {
     const changed = '2023-11-14T22:13:21.000000000Z';
     expect(await probe(recorded)).toMatchObject({
       state: 'drifted',
-      reason: `${file} was written to at ${changed}`,
+      reason: 'its content was changed at 2023-11-14 22:13:21Z',
       found: { stamp: { changed } },
     });
     expect(await probe(recordOf('local_loop', facts()))).toEqual({ state: 'present' });
