@@ -28,10 +28,11 @@ export async function isOurs(facts: DeviceFacts, address: string, recorded: read
   return used !== undefined && used === record.stamp['used'];
 }
 
-/** The disk that was cleared, or that had nothing foreign on it when clearing began. */
+/** The disk that was cleared, or that had nothing foreign on it when clearing began. One that was imported was never cleared. */
 function ownedBefore({ status, outputs, marker }: RecordedResource): DeviceIdentity | undefined {
+  if (marker === undefined) return undefined;
   if (status === 'created') return identityOf(outputs);
-  return marker?.['owned'] === true ? (marker as TakeoverMarker) : undefined;
+  return marker['owned'] === true ? (marker as TakeoverMarker) : undefined;
 }
 
 /** Everything that is recognised has an identifier, and it is one of ours. */
