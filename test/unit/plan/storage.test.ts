@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -103,6 +103,26 @@ describe('the initramfs', () => {
     expect(finalise?.inputs.steps.map(nameOf)).not.toContain('initramfs');
     expect(finalise?.description).toMatch(/; hostname, fstab$/);
   });
+});
+
+test('of an operating system that an element brings, dib says what it has to be able to do', async () => {
+  const element = join(directory, 'elements/own-os');
+  mkdirSync(join(element, 'root.d'), { recursive: true });
+  writeFileSync(join(element, 'element-provides'), 'operating-system\n');
+  writeFileSync(join(element, 'root.d/10-root'), '#!/bin/bash\n', { mode: 0o755 });
+  const head = 'apiVersion: dib/v1\nname: x\nelements: [own-os]\nelements_path: [elements]\n';
+  const { value, diagnostics } = await read(
+    `${head}${layout('lvm_pv: {vg: v}', LVM('thin'))}outputs: [{format: raw, disk: d}]\n`,
+  );
+  expect(diagnostics.filter(({ code }) => code === 'DIB_BOOT_TOOLS_UNKNOWN')).toMatchObject([
+    {
+      severity: 'warning',
+      summary: expect.stringMatching(/^`vgs.v` needs the tools for LVM in the image/),
+      range: { start: { line: 8 } },
+    },
+    { summary: expect.stringMatching(/^`lvs.pool` needs the tools for thin volumes of LVM/), range: { start: { line: 8 } } },
+  ]);
+  expect(value?.image.elements.packages['install.d'].install).toEqual([]);
 });
 
 describe('an image that cannot start', () => {
