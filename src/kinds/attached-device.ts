@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { fail } from '../diagnostics/errors.ts';
 import { quoted } from '../diagnostics/printable.ts';
+import type { ActionMachine } from '../exec/machine.ts';
 import { findMapping } from './device-mapper.ts';
 import { clearTraces } from './disk-file.ts';
 import type { DeviceAttachment, LoopAttachment } from './disk-inputs.ts';
@@ -58,11 +59,18 @@ export async function writeDevice(context: ActionContext, file: string, device: 
   const machine = await context.machine();
   const source = await machine.see(file);
   const size = String(length);
-  const punch = ['fallocate', '--punch-hole', '--offset', '0', '--length', size, device];
-  const punched = (await machine.run({ argv: punch, okExitCodes: [0, 1] })).exitCode === 0;
-  const compare = ['cmp', '--silent', `--bytes=${size}`, device, '/dev/zero'];
-  const zero = punched || (await machine.run({ argv: compare, okExitCodes: [0, 1] })).exitCode === 0;
+  const zero = await clearDevice(machine, device, size);
   const conversion = `conv=notrunc,nocreat,fsync${zero ? ',sparse' : ''}`;
   const amount = [`count=${size}`, 'iflag=count_bytes,fullblock'];
   await machine.run({ argv: ['dd', `if=${source}`, `of=${device}`, `bs=${BLOCK}`, conversion, ...amount, 'status=none'] });
+}
+
+/** Makes the start of a device read as zeroes where that costs no writing, and tells whether it does. */
+async function clearDevice(machine: ActionMachine, device: string, size: string): Promise<boolean> {
+  const succeeds = async (argv: string[]) => (await machine.run({ argv, okExitCodes: [0, 1] })).exitCode === 0;
+  if (await succeeds(['fallocate', '--punch-hole', '--offset', '0', '--length', size, device])) return true;
+  if (!device.startsWith('/dev/mapper/')) return false;
+  // A thin volume gives discarded blocks back to its pool and reads zeroes there, which other devices do not promise.
+  const { stdout } = await machine.run({ argv: ['dmsetup', 'table', '--target', 'thin', device] });
+  return stdout.trim() !== '' && (await succeeds(['blkdiscard', '--length', size, device]));
 }
