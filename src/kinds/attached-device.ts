@@ -10,8 +10,8 @@ import type { ActionContext } from './kind.ts';
 import { verifyLoop } from './loop.ts';
 import { describeArrayCommand, describedUuid } from './mdadm-commands.ts';
 
-/** Bytes that are copied at once. */
-const BLOCK = '4M';
+/** Bytes that are read at once; and those that are left out when all of them are zero: also the least chunk of a thin volume (lvmthin(7)). */
+const BLOCKS = ['ibs=4M', 'obs=64K'];
 
 /** The device node of an attached dependency, on the machine of the run; only if it is still what was attached. */
 export async function attachedDevice(context: ActionContext, address: string): Promise<string> {
@@ -62,7 +62,7 @@ export async function writeDevice(context: ActionContext, file: string, device: 
   const zero = await clearDevice(machine, device, size);
   const conversion = `conv=notrunc,nocreat,fsync${zero ? ',sparse' : ''}`;
   const amount = [`count=${size}`, 'iflag=count_bytes,fullblock'];
-  await machine.run({ argv: ['dd', `if=${source}`, `of=${device}`, `bs=${BLOCK}`, conversion, ...amount, 'status=none'] });
+  await machine.run({ argv: ['dd', `if=${source}`, `of=${device}`, ...BLOCKS, conversion, ...amount, 'status=none'] });
 }
 
 /** Makes the start of a device read as zeroes where that costs no writing, and tells whether it does. */
