@@ -72,5 +72,5 @@ async function clearDevice(machine: ActionMachine, device: string, size: string)
   if (!device.startsWith('/dev/mapper/')) return false;
   // A thin volume gives discarded blocks back to its pool and reads zeroes there, which other devices do not promise.
   const { stdout } = await machine.run({ argv: ['dmsetup', 'table', '--target', 'thin', device] });
-  return stdout.trim() !== '' && (await succeeds(['blkdiscard', '--length', size, device]));
+  return stdout.trim() !== '' && (await succeeds(['blkdiscard', '--force', '--length', size, device]));
 }

@@ -7,13 +7,13 @@ import { DibError, fail } from '../diagnostics/errors.ts';
 import { quoted } from '../diagnostics/printable.ts';
 import { withDependencies } from '../graph/dag.ts';
 import { type HostFiles, hostFiles } from '../host/files.ts';
-import type { Kind, Paths, Realisation, RecordedResource } from '../kinds/kind.ts';
+import type { Kind, Paths, Realisation, RecordedResource, Requirement, Resource } from '../kinds/kind.ts';
 import { baseDigest, bootstrapInputs, nativeDistro } from '../kinds/layer-graph.ts';
 import { containersOf } from '../kinds/luks-content.ts';
 import { cachedKeys, findBase, layerId, readLayer } from '../rootfs/cache-layout.ts';
 import { jsonDigest } from '../util/hash.ts';
 import type { Json } from '../util/json.ts';
-import { deletion, destructionOrder, diff } from './diff.ts';
+import { deletion, destructionOrder, diff, rebuilds } from './diff.ts';
 import { deviceFacts, judgeDisks, seeDisks, withNotes, writtenDisks } from './existing-disks.ts';
 import { type ExpandOptions, type Expansion, expand } from './expand.ts';
 import type { Kernels } from './kernels.ts';
@@ -94,7 +94,7 @@ export async function makePlan(request: PlanRequest): Promise<MadePlan> {
   });
   const judged = judgeDisks(seen, { written: writtenDisks(changes), applying: false, places });
   if (hasErrors(judged.diagnostics)) throw new DibError(judged.diagnostics);
-  const requirements = changes.flatMap((change) => change.requires);
+  const requirements = requirementsOf(changes, expansion.resources, kinds);
   const drawn = new Set(expansion.disks.map((disk) => disk.address.replace(/^[a-z_]+\./, '')));
   const plan: Plan = {
     format_version: '1.0',
@@ -243,6 +243,25 @@ function expandMeasured(
   if (cached?.usage === undefined || cached.key !== key) return { expansion, facts };
   const measured: Facts = { ...facts, usage: { layer: key, mounts: cached.usage } };
   return { expansion: expand(image, { ...options, facts: measured }), facts: measured };
+}
+
+/**
+ * What the place of execution must offer: for what is made, and for what stands below it and stays. A file system that is made anew in a volume that is
+ * there needs that volume attached.
+ */
+function requirementsOf(
+  changes: readonly ResourceChange[],
+  resources: readonly Resource[],
+  kinds: ReadonlyMap<string, Kind>,
+): Requirement[] {
+  const made = changes.filter(({ change }) => rebuilds(change.actions));
+  const below = withDependencies(
+    made.filter(({ kind }) => kinds.get(kind)?.cached !== true).map(({ address }) => address),
+    resources,
+  );
+  const own = made.flatMap((change) => change.requires);
+  const standing = resources.filter(({ address, kind }) => below.has(address) && kinds.get(kind)?.cached !== true);
+  return [...own, ...standing.flatMap(({ kind, inputs }) => kinds.get(kind)?.requires(inputs) ?? [])];
 }
 
 function addressOfDisk({ devices }: Prepared, name: string): string {
