@@ -170,7 +170,7 @@ async function runOutside(
     'unshare',
     '--mount',
     '--propagation',
-    'private',
+    'slave',
     '--pid',
     '--fork',
     '--kill-child=KILL',

@@ -34,7 +34,7 @@ export interface SandboxOptions {
  */
 export function sandboxArguments(options: SandboxOptions, program: readonly string[]): readonly string[] {
   return [
-    ...['unshare', '--mount', '--propagation', 'private', '--pid', '--uts', '--ipc', '--fork', '--kill-child=KILL', '--'],
+    ...['unshare', '--mount', '--propagation', 'slave', '--pid', '--uts', '--ipc', '--fork', '--kill-child=KILL', '--'],
     join(options.libexec, 'dib-sandbox'),
     ...['--root', options.root, '--run', options.run, '--hooks', options.hooks],
     ...(options.aptCache === undefined ? [] : ['--apt-cache', options.aptCache]),

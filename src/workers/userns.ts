@@ -7,5 +7,5 @@ import { ownPids } from './host.ts';
  */
 export function usernsWorkerArgv(command: readonly string[]): string[] {
   const mapping = ['--user', '--map-auto', '--map-root-user'];
-  return [...DIE_WITH_PARENT, 'unshare', ...mapping, '--mount', '--propagation', 'private', ...ownPids(), ...command];
+  return [...DIE_WITH_PARENT, 'unshare', ...mapping, '--mount', '--propagation', 'slave', ...ownPids(), ...command];
 }

@@ -7,7 +7,7 @@ describe('workerArgv', () => {
 
   it('gives the host worker its own processes and mounts, and ties its life to the front', () => {
     expect(workerArgv('host', { operation: 'apply' }, command).join(' ')).toBe(
-      'setpriv --pdeathsig KILL unshare --mount --propagation private --pid --fork --kill-child=KILL --mount-proc ' +
+      'setpriv --pdeathsig KILL unshare --mount --propagation slave --pid --fork --kill-child=KILL --mount-proc ' +
         '/usr/bin/node worker-main.js job.json',
     );
   });
@@ -20,7 +20,7 @@ describe('workerArgv', () => {
 
   it('maps the caller to root and its subordinate ids to the others', () => {
     expect(workerArgv('userns', { operation: 'destroy' }, command).join(' ')).toBe(
-      'setpriv --pdeathsig KILL unshare --user --map-auto --map-root-user --mount --propagation private --pid --fork --kill-child=KILL ' +
+      'setpriv --pdeathsig KILL unshare --user --map-auto --map-root-user --mount --propagation slave --pid --fork --kill-child=KILL ' +
         '--mount-proc /usr/bin/node worker-main.js job.json',
     );
   });
