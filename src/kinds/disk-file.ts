@@ -45,10 +45,17 @@ export async function openDisk(file: string): Promise<FileHandle> {
 export async function writePieces(file: string, pieces: readonly Piece[]): Promise<void> {
   const handle = await openDisk(file);
   try {
-    for (const piece of pieces) await handle.write(piece.bytes, 0, piece.bytes.length, piece.offset);
+    for (const piece of pieces) await writeFully(handle, piece.bytes, piece.offset);
     await handle.datasync();
   } finally {
     await handle.close();
+  }
+}
+
+/** Writes all of the bytes: write(2) writes fewer where a disk gets full, and fails only when it is called again. */
+export async function writeFully(handle: Pick<FileHandle, 'write'>, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await handle.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
   }
 }
 
@@ -102,7 +109,7 @@ export async function clearExtent(runner: Runner, file: string, offset: number, 
     for (let done = 0; done < length; done += CHUNK) {
       const size = Math.min(CHUNK, length - done);
       const { bytesRead } = await handle.read(current, 0, size, offset + done);
-      if (!isZero(current.subarray(0, bytesRead))) await handle.write(ZEROES, 0, size, offset + done);
+      if (!isZero(current.subarray(0, bytesRead))) await writeFully(handle, ZEROES.subarray(0, size), offset + done);
     }
   } finally {
     await handle.close();

@@ -1,6 +1,15 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Runner } from '../exec/command.ts';
-import { clearExtent, clearRecorded, openDisk, type Piece, readPiece, statOrUndefined, syncPath } from './disk-file.ts';
+import {
+  clearExtent,
+  clearRecorded,
+  openDisk,
+  type Piece,
+  readPiece,
+  statOrUndefined,
+  syncPath,
+  writeFully,
+} from './disk-file.ts';
 import type { FileExtent, Place } from './disk-inputs.ts';
 import type { Outputs } from './kind.ts';
 
@@ -54,11 +63,7 @@ export async function clearRecordedExtents(runner: Runner, extents: readonly Fil
 export async function writeToExtents(extents: readonly FileExtent[], pieces: readonly Piece[]): Promise<void> {
   await withFiles(extents, async (handleOf) => {
     for (const { offset, bytes } of pieces) {
-      let done = 0;
-      for (const part of slice(extents, offset, bytes.length)) {
-        await (await handleOf(part.file)).write(bytes, done, part.length, part.offset);
-        done += part.length;
-      }
+      const done = await writeAt(extents, offset, bytes, handleOf);
       if (done < bytes.length) throw new RangeError(`${bytes.length} bytes at ${offset} are beyond the end of the device`);
     }
   });
@@ -83,20 +88,32 @@ export async function copyIntoExtents(
     const end = Math.min((await from.stat()).size, limit);
     await withFiles(extents, async (handleOf) => {
       const buffer = Buffer.alloc(CHUNK);
-      for (let position = 0; position < end; position += CHUNK) {
-        const { bytesRead } = await from.read(buffer, 0, Math.min(CHUNK, end - position), position);
-        if (Buffer.compare(buffer.subarray(0, bytesRead), ZEROES.subarray(0, bytesRead)) === 0) continue;
-        let done = 0;
-        for (const part of slice(extents, position, bytesRead)) {
-          await (await handleOf(part.file)).write(buffer, done, part.length, part.offset);
-          done += part.length;
-        }
+      for (let position = 0, bytesRead = 1; position < end && bytesRead > 0; position += bytesRead) {
+        ({ bytesRead } = await from.read(buffer, 0, Math.min(CHUNK, end - position), position));
+        const bytes = buffer.subarray(0, bytesRead);
+        if (Buffer.compare(bytes, ZEROES.subarray(0, bytesRead)) === 0) continue;
+        const done = await writeAt(extents, position, bytes, handleOf);
         if (done < bytesRead) throw new RangeError(`${source} is larger than the device`);
       }
     });
   } finally {
     await from.close();
   }
+}
+
+/** Gives how many bytes had room. */
+async function writeAt(
+  extents: readonly FileExtent[],
+  offset: number,
+  bytes: Uint8Array,
+  handleOf: (file: string) => Promise<FileHandle>,
+): Promise<number> {
+  let done = 0;
+  for (const part of slice(extents, offset, bytes.length)) {
+    await writeFully(await handleOf(part.file), bytes.subarray(done, done + part.length), part.offset);
+    done += part.length;
+  }
+  return done;
 }
 
 /** Opens each file once, and closes all after they are on the disk. */
