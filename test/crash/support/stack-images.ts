@@ -5,6 +5,8 @@ import { parse, stringify } from 'yaml';
 const EXAMPLES = fileURLToPath(new URL('../../../examples', import.meta.url));
 const ELEMENTS = fileURLToPath(new URL('../elements', import.meta.url));
 
+export const PASSPHRASE = 'a passphrase of the test';
+
 /** An example's disks under a tiny system. */
 export interface StackImage {
   readonly name: string;
@@ -64,8 +66,8 @@ export function stackImage(name: string): StackImage {
     name,
     worker: shape.worker ?? 'host',
     text: stringify(image),
-    files: { passphrase: 'a passphrase of the test' },
-    environment: { ROOT_PASSPHRASE: 'a passphrase of the test' },
+    files: { passphrase: PASSPHRASE },
+    environment: { ROOT_PASSPHRASE: PASSPHRASE },
     outputs: outputs.map((output) => (typeof output === 'string' ? `${name}.qcow2` : `${name}-${output.disk}.qcow2`)),
   };
 }

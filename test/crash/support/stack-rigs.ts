@@ -1,0 +1,86 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+import { expectSuccess } from './checks.ts';
+import { type Attack, ProductRig, type RigOptions } from './product.ts';
+import { applyOf, describeStack, machineState, type StackReference } from './stack-checks.ts';
+import { stackImage } from './stack-images.ts';
+import type { Judge } from './stack-judge.ts';
+
+const BIN = fileURLToPath(new URL('./bin', import.meta.url));
+
+/** A command that an undisturbed build runs for a resource. */
+export interface Step {
+  readonly address: string;
+  /** Program and first argument. */
+  readonly command: string;
+}
+
+/** An example that was built without disturbance, with a cache that has its layers. */
+export interface Undisturbed extends StackReference {
+  readonly front: string;
+  readonly cache: string;
+  /** How often the state is written. */
+  readonly writes: number;
+  /** In the order of the first of each. */
+  readonly steps: readonly Step[];
+  remove(): void;
+}
+
+/** Builds an example twice, the second time with layers from the cache; both are equal. */
+export async function buildUndisturbed(name: string, front: string, judge?: Judge): Promise<Undisturbed> {
+  const image = stackImage(name);
+  const machine = machineState();
+  const first = makeRig({ front, image: image.text, files: image.files, environment: image.environment });
+  expectSuccess(await first.run(applyOf(image)));
+  const disks = await describeStack(first, image, judge);
+  const reference = { front, image, machine, judge, disks, cache: first.cache };
+  return await withRig(reference, async (rig) => {
+    expectSuccess(await rig.run(applyOf(image)));
+    expect(await describeStack(rig, image, judge)).toEqual(disks);
+    return { ...reference, writes: rig.writes, steps: stepsOf(rig), remove: () => first.cleanUp() };
+  });
+}
+
+/** A fresh state and a cache that has the layers. */
+export async function withRig<T>(
+  { front, image, cache }: Pick<Undisturbed, 'front' | 'image' | 'cache'>,
+  body: (rig: ProductRig) => Promise<T>,
+  more: Partial<RigOptions> = {},
+): Promise<T> {
+  const { text, files, environment } = image;
+  const rig = makeRig({ front, image: text, files, environment, cache, ...more });
+  try {
+    return await body(rig);
+  } finally {
+    rig.cleanUp();
+  }
+}
+
+function makeRig(options: RigOptions): ProductRig {
+  const PATH = `${BIN}:${process.env['PATH']}`;
+  return new ProductRig({ ...options, environment: { ...options.environment, PATH } });
+}
+
+/** What the logs of the only run say, with the attaching and detaching of each resource. */
+function stepsOf(rig: ProductRig): Step[] {
+  const logs = join(rig.root, '.dib/logs');
+  const [run = ''] = readdirSync(logs);
+  return readdirSync(join(logs, run)).flatMap((file) => {
+    const lines = readFileSync(join(logs, run, file), 'utf8').split('\n');
+    const commands = lines.flatMap((line) => /^\$ (\S+(?: [^\s=]+)?)/.exec(line)?.[1] ?? []);
+    return [...new Set(commands)].map((command) => ({ address: file.replace(/\.log$/, ''), command }));
+  });
+}
+
+/** A kill while a command runs. */
+export function during({ address, command }: Step, victim: Attack['victim'], after = 0): Attack {
+  const start = new RegExp(`^\\$ ${command.replaceAll(/[^\w ]/g, '\\$&')}`, 'm');
+  return {
+    at: ({ type, hook }) => type === 'apply_start' && hook?.resource.addr === address,
+    command: start,
+    after,
+    victim,
+  };
+}
