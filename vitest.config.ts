@@ -15,7 +15,8 @@ export default defineConfig({
       { test: { name: 'system', include: ['test/system/**/*.test.ts'], ...system } },
       { test: { name: 'crash', include: ['test/crash/**/*.test.ts'], ...system } },
       { test: { name: 'vm', include: ['test/vm/**/*.test.ts'], ...system } },
-      { test: { name: 'boot', include: ['test/boot/**/*.test.ts'], ...system } },
+      // An emulated machine starting up keeps little more than one processor busy.
+      { test: { name: 'boot', include: ['test/boot/**/*.test.ts'], ...system, fileParallelism: true, maxWorkers: 2 } },
     ],
   },
 });

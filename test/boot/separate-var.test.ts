@@ -13,16 +13,13 @@ describe('examples/separate-var', () => {
   });
   afterAll(() => example?.remove());
 
-  it.each(['bios', 'uefi'] as const)(
-    'boots with %s to a login prompt, with /var and swap as the plan promised',
-    async (firmware) => {
-      const { report } = await bootAndReport(example.disks, firmware);
-      expect(report.uefi).toBe(firmware === 'uefi');
-      expect(report.mounts.map(({ target }) => target).sort()).toEqual(['/', '/boot/efi', '/var']);
-      const options = report.mounts.find(({ target }) => target === '/var')?.options.split(',');
-      expect(options).toEqual(expect.arrayContaining(['nosuid', 'nodev']));
-      expect(report.swaps.map(({ bytes }) => bytes)).toEqual([256 * MIB - 4096]);
-      expectPromisesKept(report, example.promises, example.name);
-    },
-  );
+  it('boots with uefi to a login prompt, with /var and swap as the plan promised', async () => {
+    const { report } = await bootAndReport(example.disks, 'uefi');
+    expect(report.uefi).toBe(true);
+    expect(report.mounts.map(({ target }) => target).sort()).toEqual(['/', '/boot/efi', '/var']);
+    const options = report.mounts.find(({ target }) => target === '/var')?.options.split(',');
+    expect(options).toEqual(expect.arrayContaining(['nosuid', 'nodev']));
+    expect(report.swaps.map(({ bytes }) => bytes)).toEqual([256 * MIB - 4096]);
+    expectPromisesKept(report, example.promises, example.name);
+  });
 });
