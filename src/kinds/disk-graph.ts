@@ -31,7 +31,7 @@ export interface DiskGraphInput extends DeviceGraphInput {
   readonly locateOutput?: ((pointer: string) => SourceRange | undefined) | undefined;
 }
 
-/** All resources between the last layer and the finished files, in an order where dependencies come first. Pure. */
+/** All resources between the last layer and the finished files, kind by kind: not in the order of their dependencies. Pure. */
 export function diskResources(input: DiskGraphInput): Resource[] {
   const graph = new DeviceGraph(input);
   const { devices } = graph;
