@@ -7,11 +7,12 @@ import { OFFLINE } from './support/stack-images.ts';
 import { buildUndisturbed, during, type Undisturbed, withRig } from './support/stack-rigs.ts';
 
 // The disks of examples/ are killed with SIGKILL while they are made: front and worker at every write of the state, and in the middle of what takes long.
-// With DIB_CRASH=full each of them at each, followed by an apply and by a destroy; otherwise by turns.
+// With DIB_CRASH=full each of them at each, followed by an apply and by a destroy; otherwise by turns. DIB_CRASH_AT=REGEX picks places by name.
 
 /** Rigs that run at once. */
 const AT_ONCE = 3;
 const FULL = process.env['DIB_CRASH'] === 'full';
+const AT = new RegExp(process.env['DIB_CRASH_AT'] ?? '');
 const LONG = /^(mkfs|mkswap|mcopy|cryptsetup|fallocate|qemu-img)/;
 
 type Outcome = 'applied' | 'destroyed';
@@ -41,7 +42,8 @@ function pointsAt(places: readonly { readonly name: string; attack(victim: 'fron
         outcome,
       })),
     );
-    return FULL ? all : all.filter((_, turn) => turn === index % all.length);
+    const chosen = FULL ? all : all.filter((_, turn) => turn === index % all.length);
+    return chosen.filter((point) => AT.test(point.name));
   });
 }
 

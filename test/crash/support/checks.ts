@@ -12,10 +12,10 @@ export interface Reference {
   readonly outputs: Readonly<Record<string, string>>;
 }
 
-export function errors(run: Run): (string | undefined)[] {
+export function errors(run: Run): string[] {
   return run.lines
     .filter((line) => line.type === 'diagnostic' && line.diagnostic?.severity === 'error')
-    .map((line) => `${line.diagnostic?.code}: ${line.diagnostic?.summary}`);
+    .map(({ diagnostic }) => [`${diagnostic?.code}: ${diagnostic?.summary}`, diagnostic?.detail].filter(Boolean).join('\n'));
 }
 
 export function expectSuccess(run: Run): void {

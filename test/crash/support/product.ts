@@ -26,7 +26,7 @@ export interface Line {
     readonly message?: string;
     readonly log?: string;
   };
-  readonly diagnostic?: { readonly code: string; readonly summary: string; readonly severity: string };
+  readonly diagnostic?: { readonly code: string; readonly summary: string; readonly detail?: string; readonly severity: string };
 }
 
 export interface Run {
