@@ -33,6 +33,7 @@ export function luksRequirements(): readonly Requirement[] {
   return [
     { need: 'kernel', name: 'dm_crypt', why: 'the kernel decrypts LUKS containers' },
     { need: 'tool', name: 'cryptsetup', package: 'cryptsetup-bin', why: 'makes and opens LUKS containers' },
+    { need: 'tool', name: 'dmsetup', package: 'dmsetup', why: 'tells whose a mapped device is' },
   ];
 }
 

@@ -9,6 +9,7 @@ export function lvmRequirements(realisation: Realisation): readonly Requirement[
   return [
     { need: 'kernel', name: 'dm_mod', why: 'the kernel shows logical volumes as devices' },
     { need: 'tool', name: 'lvm', package: 'lvm2', why: 'makes volume groups' },
+    { need: 'tool', name: 'dmsetup', package: 'dmsetup', why: 'tells whose a mapped device is' },
   ];
 }
 

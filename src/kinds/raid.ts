@@ -133,47 +133,41 @@ async function attachArray(recorded: RecordedResource, context: ActionContext): 
   await stopArrays(context, members);
   const node = `/dev/md/${privateName(context.paths, context.address)}`;
   await machine.run(assembleArrayCommand(inputs.uuid, node, members, context.readOnly));
-  const [array] = await arraysOn(machine, members);
+  const [array] = (await arraysOn(machine, members)).ours;
   const mdUuid = uuidDigits(inputs.uuid);
   const found = array && describedUuid((await machine.run(describeArrayCommand(array.device))).stdout);
   if (array === undefined || found !== mdUuid) throw new Error(`mdadm assembled ${found ?? 'nothing'} in place of ${mdUuid}`);
   return { device: array.device, mdUuid, members };
 }
 
-/** Arrays that have any of these devices as members. A device is a member of one array at most: the kernel holds it. */
-async function arraysOn(machine: ActionMachine, devices: readonly string[]): Promise<RunningArray[]> {
-  const { stdout: arrays } = await machine.run({ argv: ['cat', '/proc/mdstat'], okExitCodes: [0, 1] });
-  const all = parseMdstat(arrays);
-  if (all.length === 0) return [];
-  const names = new Set(await kernelNames(machine, devices));
-  return all.filter(({ members }) => members.some((member) => names.has(member)));
-}
-
-async function kernelNames(machine: ActionMachine, devices: readonly string[]): Promise<string[]> {
-  const { stdout } = await machine.run({ argv: ['readlink', '--canonicalize', '--', ...devices] });
-  return stdout
-    .trim()
-    .split('\n')
-    .map((path) => basename(path));
-}
-
-/** Stops the arrays whose members are all among these devices. One that has others too is not ours. */
+/** Stops the arrays whose members are all among these devices. Throws when one has others too: it is not ours. */
 async function stopArrays(context: ActionContext, devices: readonly string[]): Promise<void> {
   const machine = await context.machine();
   for (let tries = 0; ; tries++) {
-    const found = await arraysOn(machine, devices);
-    const names = found.length === 0 ? [] : await kernelNames(machine, devices);
-    const ours = found.filter(({ members }) => members.every((member) => names.includes(member)));
-    if (found.length > ours.length)
-      failForeign(
-        context,
-        found.filter((array) => !ours.includes(array)),
-      );
+    const { ours, others } = await arraysOn(machine, devices);
+    if (others[0] !== undefined) failForeign(context, others[0]);
     if (ours.length === 0) return;
     if (tries === STOP_TRIES) failBusy(context, ours);
     if (tries > 0) await sleep(STOP_PAUSE_MS);
     for (const { device } of ours) await machine.run({ ...stopArrayCommand(device), okExitCodes: [0, 1] });
   }
+}
+
+/**
+ * Arrays that have any of these devices as members: `ours` have no others. A device is a member of one array at most, because the kernel holds it.
+ */
+async function arraysOn(
+  machine: ActionMachine,
+  devices: readonly string[],
+): Promise<{ readonly ours: readonly RunningArray[]; readonly others: readonly RunningArray[] }> {
+  const { stdout } = await machine.run({ argv: ['cat', '/proc/mdstat'], okExitCodes: [0, 1] });
+  const all = parseMdstat(stdout);
+  if (all.length === 0) return { ours: [], others: [] };
+  const paths = (await machine.run({ argv: ['readlink', '--canonicalize', '--', ...devices] })).stdout.trim().split('\n');
+  const names = new Set(paths.map((path) => basename(path)));
+  const touched = all.filter(({ members }) => members.some((member) => names.has(member)));
+  const isOurs = ({ members }: RunningArray) => members.every((member) => names.has(member));
+  return { ours: touched.filter(isOurs), others: touched.filter((array) => !isOurs(array)) };
 }
 
 function failSize(context: ActionContext, found: number, planned: number): never {
@@ -186,13 +180,12 @@ function failSize(context: ActionContext, found: number, planned: number): never
   });
 }
 
-function failForeign(context: ActionContext, arrays: readonly RunningArray[]): never {
-  const [array] = arrays;
+function failForeign(context: ActionContext, { device, members }: RunningArray): never {
   fail({
     code: 'DIB_RAID_FOREIGN',
-    summary: `${quoted(array?.device ?? '')} uses a member of the array together with other devices`,
-    detail: `Its members are ${array?.members.join(', ')}. dib did not make it and leaves it alone.`,
-    help: `Stop it with \`mdadm --stop ${array?.device}\` if nobody needs it; then run the command again.`,
+    summary: `${quoted(device)} uses a member of the array together with other devices`,
+    detail: `Its members are ${members.join(', ')}. dib did not make it and leaves it alone.`,
+    help: `Stop it with \`mdadm --stop ${device}\` if nobody needs it; then run the command again.`,
     address: context.address,
   });
 }

@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import type { Machine } from '../../../src/exec/machine.ts';
 import { umlBackend } from '../../../src/vm/uml.ts';
@@ -15,6 +14,8 @@ export interface Judge {
   runAll(...argv: string[]): Promise<string>;
   /** Rows of `pvs`, `vgs` or `lvs`, sizes in bytes. */
   report(command: 'pvs' | 'vgs' | 'lvs', columns: string, ...more: string[]): Promise<Record<string, string>[]>;
+  /** The machine itself, during tests. */
+  machine(): Machine;
   /** Makes a file a loop device, with its partitions (partitions by /dev/loopNpM). */
   loop(file: string, sectorSize?: number): Promise<string>;
 }
@@ -35,15 +36,19 @@ export function useMachine(): Judge {
     await machine?.close();
     rmSync(directory, { recursive: true });
   });
-  const call = async (argv: readonly string[]) => {
+  const running = (): Machine => {
     if (machine === undefined) throw new Error('the machine is only there during tests');
-    const result = await machine.run({ argv, okExitCodes: Array.from({ length: 256 }, (_, code) => code) }, {});
+    return machine;
+  };
+  const call = async (argv: readonly string[]) => {
+    const result = await running().run({ argv, okExitCodes: Array.from({ length: 256 }, (_, code) => code) }, {});
     const { exitCode, stdout, stderr } = result;
     if (exitCode !== 0) throw new Error(`${argv.join(' ')}: exit status ${exitCode}\n${stdout}${stderr}`);
     return result;
   };
   return {
-    directory: join(directory),
+    directory,
+    machine: running,
     run: async (...argv) => (await call(argv)).stdout.trimEnd(),
     runAll: async (...argv) => {
       const { stdout, stderr } = await call(argv);

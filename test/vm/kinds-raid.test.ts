@@ -1,0 +1,149 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { MIB } from '../../src/blockdev/sizes.ts';
+import { useMachine } from './support/machine.ts';
+import { StackEngine } from './support/stack-engine.ts';
+
+const judge = useMachine();
+const engines: StackEngine[] = [];
+
+afterEach(async () => {
+  while (engines.length > 0) await engines.pop()?.destroy();
+  expect(await judge.run('cat', '/proc/mdstat')).not.toMatch(/^md/m);
+  expect(await judge.run('losetup', '--list', '--noheadings')).toBe('');
+});
+
+/** An array over some disks, the first of them partitioned, with an ext4 file system on it. */
+function engine(members: number, raid: Record<string, string | number>, options: { shared?: boolean } = {}): StackEngine {
+  const disks = Array.from({ length: members }, (_, index) => `disk${index}`);
+  const tree = [
+    ...disks.map((name) => ({ local_loop: { name, size: '200MiB' } })),
+    { partitioning: { base: 'disk0', label: 'gpt', partitions: [{ name: 'part0', type: 'FD00', size: '100%' }] } },
+    { raid: { name: 'data', base: ['part0', ...disks.slice(1)], ...raid } },
+    { mkfs: { name: 'fs', base: 'data', type: 'ext4' } },
+  ];
+  const made = new StackEngine(judge.machine(), judge.directory, tree, { realisation: 'attached', ...options });
+  engines.push(made);
+  return made;
+}
+
+const uuid = (made: StackEngine) => String(made.inputs('raid.data')['uuid']);
+
+describe.each([
+  [0, 2, {}],
+  [1, 2, {}],
+  [1, 2, { metadata: '1.0' }],
+  [5, 3, { chunk: '64KiB' }],
+  [6, 4, {}],
+  [10, 4, {}],
+])('level %s over %s members with %j', (level, members, more) => {
+  test('is made in the planned size, assembled, checked clean and stopped', async () => {
+    const made = await engine(members, { level, ...more }).apply();
+    expect(await judge.run('cat', '/proc/mdstat')).not.toMatch(/^md/m);
+    expect(await made.probe('raid.data')).toEqual({ state: 'present' });
+    const device = await made.attachWithBelow('raid.data');
+    const size = Number(made.inputs('raid.data')['size']);
+    expect(await judge.run('blockdev', '--getsize64', device)).toBe(String(size));
+    expect(await judge.run('mdadm', '--detail', device)).toMatch(/State : (clean|active) *$/m);
+    expect(await judge.run('blkid', '-p', '-o', 'value', '-s', 'TYPE', device)).toBe('ext4');
+    await judge.run('e2fsck', '-fn', device);
+    if (level !== 0) {
+      // What was never synchronised is in step all the same: the kernel compares copies, and parity with data.
+      await judge.run('sh', '-c', `echo check >/sys/block/${device.slice(5)}/md/sync_action`);
+      await judge.run('mdadm', '--wait', device).catch(() => {});
+      expect(await judge.run('cat', `/sys/block/${device.slice(5)}/md/mismatch_cnt`)).toBe('0');
+    }
+    await made.detachAll();
+    await made.detach('raid.data');
+  });
+});
+
+test('a made array is started again by its UUID alone', async () => {
+  const made = await engine(2, { level: 1 }).apply('raid.data');
+  const device = await made.attachWithBelow('raid.data');
+  const detail = await judge.run('mdadm', '--detail', '--export', device);
+  expect(detail).toContain(`MD_UUID=${uuid(made).replaceAll('-', '').match(/.{8}/g)?.join(':')}`);
+  expect(detail).toMatch(/^MD_DEVICES=2$/m);
+});
+
+test('an attach that was interrupted is undone from its marker', async () => {
+  const made = await engine(2, { level: 1 }).apply('raid.data');
+  for (const address of made.below('raid.data')) await made.attach(address);
+  await made.attachInterrupted('raid.data');
+  expect(await judge.run('cat', '/proc/mdstat')).toMatch(/^md/m);
+  await made.detach('raid.data');
+  expect(await judge.run('cat', '/proc/mdstat')).not.toMatch(/^md/m);
+});
+
+test('a creation that is killed leaves an array that its marker finds', async () => {
+  const made = engine(2, { level: 1 });
+  await made.apply('partition.part0');
+  for (const address of made.below('raid.data')) await made.attach(address);
+  const { kind, name, inputs, dependsOn } = made.resource('raid.data');
+  const keyDocument = { kind, inputs, dependencies: {} };
+  const outputs = {};
+  made.records.set('raid.data', {
+    address: 'raid.data',
+    kind,
+    name,
+    inputs,
+    dependsOn,
+    keyDocument,
+    key: '',
+    outputs,
+    status: 'creating',
+  });
+  made.setAttachment('raid.data', { status: 'attaching', bootId: '', outputs: {} });
+  await made.kind('raid').create(inputs, made.context('raid.data'));
+  expect(await judge.run('cat', '/proc/mdstat')).toMatch(/^md/m);
+  await made.detachAll();
+  expect(await judge.run('cat', '/proc/mdstat')).not.toMatch(/^md/m);
+  // And it can be made again over what was left.
+  await made.apply();
+});
+
+test('an array that something else assembled is taken over under the private name', async () => {
+  const made = await engine(2, { level: 1 }, { shared: true }).apply('raid.data');
+  for (const address of made.below('raid.data')) await made.attach(address);
+  const members = ['partition.part0', 'local_loop.disk1'].map((address) => made.device(address));
+  await judge.run('mdadm', '--assemble', '--config=none', '/dev/md/data', ...members);
+  const device = await made.attachWithBelow('raid.data');
+  expect(await judge.run('sh', '-c', 'ls /dev/md')).toMatch(/^dib-[0-9a-f]{16}$/);
+  expect(await judge.run('mdadm', '--detail', '--export', device)).toMatch(/^MD_DEVICES=2$/m);
+});
+
+test('an array of the machine itself with the same name and UUID is left alone', async () => {
+  const made = await engine(2, { level: 1 }, { shared: true }).apply();
+  const files = ['a', 'b'].map((name) => `${judge.directory}/host-${name}.raw`);
+  for (const file of files) await judge.run('truncate', '--size', String(100 * MIB), file);
+  const loops = [await judge.loop(files[0] ?? ''), await judge.loop(files[1] ?? '')];
+  const name = ['--homehost=any', '--name=data', `--uuid=${uuid(made)}`];
+  await judge.run(
+    'mdadm',
+    '--create',
+    '/dev/md/data',
+    '--run',
+    ...name,
+    '--level=1',
+    '--raid-devices=2',
+    '--bitmap=none',
+    ...loops,
+  );
+  const before = await judge.run('mdadm', '--detail', '--export', '/dev/md/data');
+  try {
+    const device = await made.attachWithBelow('raid.data');
+    expect(await judge.run('blkid', '-p', '-o', 'value', '-s', 'TYPE', device)).toBe('ext4');
+    await made.detachAll();
+    expect(await judge.run('mdadm', '--detail', '--export', '/dev/md/data')).toBe(before);
+  } finally {
+    await judge.run('mdadm', '--stop', '/dev/md/data');
+    for (const loop of loops) await judge.run('losetup', '--detach', loop);
+  }
+});
+
+test('the probe says what is wrong with the members', async () => {
+  const made = await engine(2, { level: 1 }).apply('raid.data');
+  const { areas } = made.record('raid.data').outputs as unknown as { areas: { file: string; offset: number }[][] };
+  const [{ file, offset }] = areas[1] as [{ file: string; offset: number }];
+  await judge.run('dd', 'if=/dev/zero', `of=${file}`, 'bs=4096', `seek=${offset / 4096 + 1}`, 'count=1', 'conv=notrunc,fsync');
+  expect(await made.probe('raid.data')).toEqual({ state: 'drifted', reason: `there is no RAID member in ${file} any more` });
+});
