@@ -1,4 +1,4 @@
-import { open, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { fail } from '../diagnostics/errors.ts';
 import { quotedPath } from '../diagnostics/printable.ts';
 import type { JsonObject } from '../util/json.ts';
@@ -97,5 +97,7 @@ async function encryptContent({ name, size, header, cipher }: Content, key: Uint
   await syncParent(cipher);
   const handle = await open(cipher, 'r+');
   await handle.truncate((await stat(cipher)).size + REDUCE_BYTES).finally(() => handle.close());
-  await context.run({ ...encryptFileCommand(header, cipher), input: key });
+  // cryptsetup keeps the header in a file of its working directory meanwhile.
+  await mkdir(context.paths.scratch, { recursive: true });
+  await context.run({ ...encryptFileCommand(header, cipher), input: key, cwd: context.paths.scratch });
 }
