@@ -127,13 +127,7 @@ export function parseReport(line: string): BootReport {
     uefi: raw.uefi,
     mounts: raw.findmnt.filesystems.filter(({ source }) => source.startsWith('/dev/')),
     devices: raw.lsblk.blockdevices.filter(({ type }) => type === 'disk'),
-    volumes: (raw.lvs?.report[0].lv ?? []).map((lv) => ({
-      group: lv.vg_name,
-      volume: lv.lv_name,
-      size: Number(lv.lv_size),
-      type: lv.segtype,
-      pool: lv.pool_lv,
-    })),
+    volumes: parseVolumes(raw.lvs),
     arrays: parseArrays(lines('arrays')),
     containers: parseContainers(lines('containers')),
     swaps: lines('swaps').map((row) => {
@@ -149,6 +143,16 @@ export function parseReport(line: string): BootReport {
     times: text('times'),
     blame: text('blame'),
   };
+}
+
+/** Asked for a type, lvs has a row for each segment of a volume. */
+function parseVolumes(lvs: Raw['lvs']): readonly ReportedVolume[] {
+  const rows = lvs?.report[0].lv ?? [];
+  const volumes = rows.map((row): [string, ReportedVolume] => [
+    `${row.vg_name}/${row.lv_name}`,
+    { group: row.vg_name, volume: row.lv_name, size: Number(row.lv_size), type: row.segtype, pool: row.pool_lv },
+  ]);
+  return [...new Map(volumes).values()];
 }
 
 /** Lines of NAME=VALUE; each array begins with ARRAY. */
