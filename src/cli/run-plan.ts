@@ -1,8 +1,6 @@
 import { join } from 'node:path';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { ExitCode, fail } from '../diagnostics/errors.ts';
-import { quoted } from '../diagnostics/printable.ts';
-import { listOf } from '../diagnostics/suggest.ts';
 import type { Event, EventBody } from '../engine/events.ts';
 import type { Job, JobOptions } from '../engine/job.ts';
 import type { Paths } from '../kinds/kind.ts';
@@ -26,63 +24,6 @@ export async function approve(question: string, what: 'Apply' | 'Destroy'): Prom
   }
   const answer = await ask(`\n${question}\n  Only 'yes' is accepted.\n\n  Enter a value: `);
   if (answer !== 'yes') fail({ code: 'DIB_CLI_CANCELLED', summary: `${what} cancelled`, detail: 'Nothing was changed.' });
-}
-
-/** Fails early, with what to install or to choose, when the worker of a plan cannot run here or lacks a program. */
-export async function preflight(plan: Plan): Promise<void> {
-  const [{ baseWorker, probeWorkers }, { missingTools }] = await Promise.all([
-    import('../workers/probe.ts'),
-    import('../doctor/tools.ts'),
-  ]);
-  const capability = (await probeWorkers())[baseWorker(plan.worker.name)];
-  if (!capability.ok) {
-    fail(
-      {
-        code: 'DIB_APPLY_WORKER',
-        summary: `The worker ${quoted(plan.worker.name)} cannot run here: ${capability.reason}`,
-        detail: `The plan needs it: ${plan.worker.reason}.`,
-        help: capability.help ?? 'See `dib doctor`.',
-      },
-      ExitCode.Unavailable,
-    );
-  }
-  if (plan.worker.name === 'vm') await requireMachine(plan);
-  const needed = plan.resource_changes.flatMap((change) => change.requires.filter((requirement) => requirement.need === 'tool'));
-  const missing = missingTools([...new Set(needed.map((tool) => tool.name))]);
-  if (missing.length === 0) return;
-  const packages = [
-    ...new Set(missing.map((tool) => tool.package ?? needed.find(({ name }) => name === tool.name)?.package ?? tool.name)),
-  ].sort();
-  const why = (name: string) => needed.find((tool) => tool.name === name)?.why ?? 'an action needs it';
-  fail(
-    {
-      code: 'DIB_APPLY_TOOLS',
-      summary: `Programs are missing: ${listOf(missing.map((tool) => tool.name))}`,
-      detail: missing.map((tool) => `  ${tool.name}: ${why(tool.name)}`).join('\n'),
-      help: `Install them with \`dib doctor --install\`, or with \`apt-get install ${packages.join(' ')}\`.`,
-    },
-    ExitCode.Unavailable,
-  );
-}
-
-/** Fails where no virtual machine can be started that offers what the plan needs. */
-async function requireMachine(plan: Plan): Promise<void> {
-  const { probeBackends } = await import('../vm/open.ts');
-  const backends = await probeBackends();
-  const { machine } = plan.worker;
-  if (machine !== undefined && backends[machine].ok) return;
-  const wanted = machine === undefined ? (['uml', 'qemu'] as const) : [machine];
-  const found = wanted.map((name) => backends[name]);
-  const helps = found.flatMap(({ help }) => (help === undefined ? [] : [help]));
-  fail(
-    {
-      code: 'DIB_APPLY_WORKER',
-      summary: `The worker \`vm\` cannot run here: ${found.map(({ ok, reason }) => (ok ? `${reason}, but its kernel lacks what is needed` : reason)).join('; ')}`,
-      detail: `The plan needs it: ${plan.worker.reason}.`,
-      help: helps.length === 0 ? 'See `dib doctor`.' : helps.join(' Or: '),
-    },
-    ExitCode.Unavailable,
-  );
 }
 
 export interface RunRequest {

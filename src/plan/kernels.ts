@@ -14,3 +14,12 @@ export interface Kernels {
   /** Virtual machines that can be started here, the best first. */
   readonly machines: readonly { readonly name: 'uml' | 'qemu'; readonly title: string; readonly kernel: KernelView }[];
 }
+
+/** Needs that a kernel meets. */
+export const KERNEL_NEEDS: ReadonlySet<string> = new Set<KernelNeed['need']>(['loop', 'kernel', 'filesystem']);
+
+/** A need as part of `this kernel has no ...`. */
+export function nameOfNeed(need: KernelNeed): string {
+  if (need.need === 'loop') return 'loop devices';
+  return need.need === 'filesystem' ? `driver for ${need.name}` : need.name;
+}

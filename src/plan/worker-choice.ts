@@ -4,7 +4,7 @@ import { ExitCode, fail } from '../diagnostics/errors.ts';
 import { quoted } from '../diagnostics/printable.ts';
 import { listOf } from '../diagnostics/suggest.ts';
 import type { Realisation, Requirement } from '../kinds/kind.ts';
-import type { KernelNeed, Kernels } from './kernels.ts';
+import { KERNEL_NEEDS, type KernelNeed, type Kernels, nameOfNeed } from './kernels.ts';
 import type { WorkerChoice, WorkerName } from './plan.ts';
 
 export interface ChosenRealisation {
@@ -40,7 +40,7 @@ function chooseRealisation(
     const which = disks.length === 1 ? 'Disk' : 'Disks';
     fail({
       code: 'DIB_PLAN_REALISATION',
-      summary: `${which} ${listOf(disks.map((disk) => quoted(disk)))} cannot be made offline: ${obstacle}`,
+      summary: `${which} ${listOf(disks)} cannot be made offline: ${obstacle}`,
       help: 'Leave out `--realisation`, or choose something that needs no kernel: ext4, linear volumes, LUKS.',
     });
   }
@@ -68,8 +68,8 @@ export async function chooseWorker(
   const root = requirements.find((requirement) => requirement.need === 'root');
   const needs = requirements.filter((requirement): requirement is KernelNeed => KERNEL_NEEDS.has(requirement.need));
   const [first] = needs;
-  const kernels = first === undefined ? NO_KERNELS : await readKernels();
   const worker = forced.worker ?? (forced.machine === undefined ? undefined : 'vm');
+  const kernels = first === undefined && worker !== 'vm' ? NO_KERNELS : await readKernels();
   if (worker !== undefined) return forcedWorker(worker, forced, root, needs, kernels);
   const lacking = needs.find((need) => !kernels.host.has(need));
   if (root !== undefined) return { name: 'host', reason: `needs root: ${root.why}` };
@@ -80,19 +80,14 @@ export async function chooseWorker(
   }
   if (isRoot && lacking === undefined) return { name: 'host', reason: `needs root, and you are: ${first.why}` };
   const why =
-    isRoot && lacking !== undefined ? `this kernel has no ${nameOf(lacking)}: ${lacking.why}` : `needs root: ${first.why}`;
+    isRoot && lacking !== undefined ? `this kernel has no ${nameOfNeed(lacking)}: ${lacking.why}` : `needs root: ${first.why}`;
   const machine = fittingMachine(needs, undefined, kernels);
-  if (machine !== undefined) return { name: 'vm', machine: machine.name, reason: `${why}; ${machine.title} has it without root` };
+  if (machine !== undefined)
+    return { name: 'vm', machine: machine.name, reason: `${why}; ${machine.title} has it${isRoot ? '' : ' without root'}` };
   return lacking === undefined ? { name: 'host', reason: why } : { name: 'vm', reason: why };
 }
 
 const NO_KERNELS: Kernels = { host: { has: () => false }, machines: [] };
-const KERNEL_NEEDS: ReadonlySet<string> = new Set<KernelNeed['need']>(['loop', 'kernel', 'filesystem']);
-
-function nameOf(need: KernelNeed): string {
-  if (need.need === 'loop') return 'loop devices';
-  return need.need === 'filesystem' ? `driver for ${need.name}` : need.name;
-}
 
 function fittingMachine(needs: readonly KernelNeed[], wanted: 'uml' | 'qemu' | undefined, { machines }: Kernels) {
   return machines.find(({ name, kernel }) => (wanted ?? name) === name && needs.every((need) => kernel.has(need)));
@@ -115,7 +110,7 @@ function forcedWorker(
   if (name === 'host') {
     const lacking = needs.find((need) => !kernels.host.has(need));
     if (lacking !== undefined) {
-      const detail = `The kernel of this machine has no ${nameOf(lacking)}.`;
+      const detail = `The kernel of this machine has no ${nameOfNeed(lacking)}.`;
       refuse('host', lacking.why, detail, 'Leave out `--worker`, or use `--worker vm`.');
     }
   }

@@ -8,7 +8,7 @@ import { moduleName, readModuleNames } from '../vm/kernel-modules.ts';
 
 /** Looks at this machine. */
 export async function readKernels(): Promise<Kernels> {
-  const [host, uml, qemu] = await Promise.all([hostKernel(), umlKernel(), qemuKernel()]);
+  const [host, uml, qemu] = await Promise.all([readHostKernel(), umlKernel(), qemuKernel()]);
   const machines = [
     ...(uml === undefined ? [] : [{ name: 'uml' as const, title: 'user-mode Linux', kernel: uml }]),
     ...(qemu === undefined ? [] : [{ name: 'qemu' as const, title: 'QEMU', kernel: qemu }]),
@@ -21,34 +21,39 @@ function moduleOf(need: KernelNeed): string {
   return moduleName(need.need === 'loop' ? 'loop' : need.name);
 }
 
-async function viewOf(directory: string): Promise<KernelView> {
+/** A kernel by the directory with its modules.dep. */
+export async function readModules(directory: string): Promise<KernelView> {
   const modules = await readModuleNames(directory);
   return { has: (need) => modules?.has(moduleOf(need)) === true };
 }
 
-/** The running kernel, also where its modules are not installed, as in a container: what is built in shows in /proc and /sys. */
-async function hostKernel(): Promise<KernelView> {
+/**
+ * The running kernel, also where its modules are not installed, as in a container: what is built in shows in /proc and /sys. `root`: where to look;
+ * replaced in tests.
+ */
+export async function readHostKernel(root = '/', version = release()): Promise<KernelView> {
+  const at = (path: string) => join(root, path);
   const [filesystems, misc, installed] = await Promise.all([
-    readFile('/proc/filesystems', 'utf8').catch(() => ''),
-    readFile('/proc/misc', 'utf8').catch(() => ''),
-    readModuleNames(join('/lib/modules', release())),
+    readFile(at('proc/filesystems'), 'utf8').catch(() => ''),
+    readFile(at('proc/misc'), 'utf8').catch(() => ''),
+    readModuleNames(at(join('lib/modules', version))),
   ]);
   const modules = new Set(installed);
   for (const line of filesystems.split('\n')) modules.add(line.split('\t')[1] ?? '');
   if (/ device-mapper$/m.test(misc)) modules.add('dm_mod');
-  if (existsSync('/dev/loop-control')) modules.add('loop');
-  return { has: (need) => modules.has(moduleOf(need)) || existsSync(join('/sys/module', moduleOf(need))) };
+  if (existsSync(at('dev/loop-control'))) modules.add('loop');
+  return { has: (need) => modules.has(moduleOf(need)) || existsSync(at(join('sys/module', moduleOf(need)))) };
 }
 
 async function umlKernel(): Promise<KernelView | undefined> {
   const { findUml } = await import('../vm/uml-kernel.ts');
   const found = await findUml();
-  return found.ok ? await viewOf(found.kernel.modules) : undefined;
+  return found.ok ? await readModules(found.kernel.modules) : undefined;
 }
 
 async function qemuKernel(): Promise<KernelView | undefined> {
   const [{ QEMU }, { findKernel }] = await Promise.all([import('../vm/qemu-argv.ts'), import('../vm/qemu-kernel.ts')]);
   if (findProgram(QEMU) === undefined) return undefined;
   const found = await findKernel();
-  return found.ok ? await viewOf(found.kernel.modules) : undefined;
+  return found.ok ? await readModules(found.kernel.modules) : undefined;
 }

@@ -8,7 +8,7 @@ import type { Plan } from '../../plan/plan.ts';
 import type { State } from '../../state/state.ts';
 import { type GlobalOptions, parseDuration, runCommand } from '../command.ts';
 import { withLockedState } from '../locked-state.ts';
-import { preflight } from '../run-plan.ts';
+import { preflight } from '../preflight.ts';
 import { type ImageOptions, isRoot, type Location, locateImage, pastOf } from '../session.ts';
 import { inSharedNamespace } from '../shared-namespace.ts';
 import { dibVersion } from '../version.ts';

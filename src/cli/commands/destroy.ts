@@ -5,7 +5,8 @@ import type { State } from '../../state/state.ts';
 import { announcePlan } from '../announce.ts';
 import { type GlobalOptions, parseDuration, runCommand } from '../command.ts';
 import { destroyPlanOf, requireRightsFor } from '../destroy-plan.ts';
-import { approve, asEvents, preflight, runPlan, sayEvent } from '../run-plan.ts';
+import { preflight } from '../preflight.ts';
+import { approve, asEvents, runPlan, sayEvent } from '../run-plan.ts';
 import { type ImageOptions, type Location, locateImage } from '../session.ts';
 
 interface Options extends GlobalOptions, ImageOptions {
