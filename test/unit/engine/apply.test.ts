@@ -36,12 +36,7 @@ beforeEach(() => {
   did = [];
   broken = new Set();
   interrupts = createInterrupts(0);
-  state = emptyState(
-    'l',
-    '0',
-    { file: 'image.yaml', name: 'x', sha256: '' },
-    { machineId: '', bootId: 'this' },
-  );
+  state = emptyState('l', '0', { file: 'image.yaml', name: 'x', sha256: '' }, { machineId: '', bootId: 'this' });
 });
 afterEach(() => {
   for (const event of events.splice(0)) expect(validEvent(event), JSON.stringify([event, validEvent.errors])).toBe(true);
@@ -118,7 +113,15 @@ const store: StateStore = {
 function surroundings(): Surroundings {
   const at = (name: string) => join(directory, name);
   const paths = { image: directory, state: at('s'), work: at('w'), cache: at('c'), scratch: at('t') };
-  return { store, kinds, paths, emit: emitter((event) => events.push(event)), interrupts, machines: createMachines('this'), logs: at('logs') };
+  return {
+    store,
+    kinds,
+    paths,
+    emit: emitter((event) => events.push(event)),
+    interrupts,
+    machines: createMachines('this'),
+    logs: at('logs'),
+  };
 }
 
 async function apply(
