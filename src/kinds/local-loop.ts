@@ -4,7 +4,7 @@ import { statFile } from './adopt.ts';
 import { syncParent } from './disk-file.ts';
 import { known, type LocalLoopInputs, type LocalLoopOutputs } from './disk-inputs.ts';
 import type { Kind, Paths, Presence, RecordedResource } from './kind.ts';
-import { attachLoop, backs, detachLoops, loopIdentity, loopRequirements } from './loop.ts';
+import { attachLoop, detachLoops, isLoopOf, loopIdentity, loopRequirements } from './loop.ts';
 
 /** Where the disk file of a `local_loop` lies. */
 export function diskFile(paths: Paths, name: string): string {
@@ -93,11 +93,10 @@ export const localLoop: Kind = {
     return attachLoop(context, file, 0, 0, sectorSize);
   },
 
-  /** Takes away every loop device on the file, slices too: nothing may keep it alive after its removal. */
   async detach(recorded, context) {
     const outputs = recorded.outputs as Partial<LocalLoopOutputs>;
     const identity = loopIdentity(recorded) ?? loopIdentity({ ...recorded, marker: outputs });
     if (identity === undefined) return;
-    await detachLoops(context, (loop) => backs(loop, identity));
+    await detachLoops(context, isLoopOf(recorded, { ...identity, offset: 0, length: 0 }));
   },
 };

@@ -150,6 +150,20 @@ export function loopIdentity(recorded: RecordedResource): (BackingFile & { offse
   return undefined;
 }
 
+/**
+ * Tells the loop device of an attachment from others on the same file: by its name once that is recorded; of an interrupted attach only the slice is
+ * known. `length` 0: to the end of the file.
+ */
+export function isLoopOf(
+  recorded: RecordedResource,
+  slice: BackingFile & { offset: number; length: number },
+): (loop: LoopDevice) => boolean {
+  const device = recorded.attachment?.outputs['device'];
+  return (loop) =>
+    backs(loop, slice) &&
+    (typeof device === 'string' ? loop.device === device : loop.offset === slice.offset && loop.sizeLimit === slice.length);
+}
+
 /** Detaches every loop device that `wanted` accepts and checks that they are gone. */
 export async function detachLoops(context: ActionContext, wanted: (loop: LoopDevice) => boolean): Promise<void> {
   const machine = await context.machine();

@@ -1,6 +1,6 @@
 import { type ExtentOutputs, known, type LocalLoopOutputs, type PartitionInputs } from './disk-inputs.ts';
 import type { Kind } from './kind.ts';
-import { attachLoop, backs, detachLoops, loopIdentity, loopRequirements } from './loop.ts';
+import { attachLoop, detachLoops, isLoopOf, loopIdentity, loopRequirements } from './loop.ts';
 
 /**
  * A piece of a disk. Creating it does nothing: the table has it. Attached it is a loop device on that slice of the disk file,
@@ -32,10 +32,8 @@ export const partition: Kind = {
 
   async detach(recorded, context) {
     const identity = loopIdentity(recorded);
-    if (identity === undefined) return;
-    await detachLoops(
-      context,
-      (loop) => backs(loop, identity) && loop.offset === identity.offset && loop.sizeLimit === identity.length,
-    );
+    if (identity?.offset === undefined || identity.length === undefined) return;
+    const { offset, length } = identity;
+    await detachLoops(context, isLoopOf(recorded, { ...identity, offset, length }));
   },
 };
