@@ -20,6 +20,7 @@ import { loadElements } from '../elements/load.ts';
 import type { Json } from '../util/json.ts';
 import { checkOutputs, wantedOutputs } from './disk-outputs.ts';
 import type { Places } from './expand.ts';
+import { checkLeftOutDisks } from './left-out-disks.ts';
 import { becomesDisk, checkStoragePackages, withStoragePackages } from './storage-packages.ts';
 
 /** An image with everything read that its plan depends on. Plain JSON: it travels to the worker as it is. */
@@ -105,7 +106,7 @@ export async function prepareImage(
   return { value: { image: prepared, places }, diagnostics };
 }
 
-/** Whether the image can use its disks, and start from them with dib's boot loader; another one may do better. */
+/** Whether the image has all of its disks, can use them, and start from them with dib's boot loader; another one may do better. */
 function bootDiagnostics(
   config: ImageConfig,
   elements: ElementSet,
@@ -113,6 +114,7 @@ function bootDiagnostics(
   { locate, pointerPrefix }: BlockDeviceSource,
 ): readonly Diagnostic[] {
   const issues = new Issues(locate, pointerPrefix);
+  checkLeftOutDisks(config.outputs, devices, issues);
   checkStoragePackages(elements, config, devices, issues);
   const booted = elements.elements.some(({ name, builtin }) => name === 'bootloader' && builtin);
   if (booted && becomesDisk(config, devices)) checkBoot(devices, { arch: elements.environment['ARCH'] ?? 'amd64' }, issues);

@@ -125,6 +125,35 @@ test('of an operating system that an element brings, dib says what it has to be 
   expect(value?.image.elements.packages['install.d'].install).toEqual([]);
 });
 
+describe('a disk that no output gives out', () => {
+  const TWO = `block_device:
+- local_loop: {name: d, size: 4GiB}
+- partitioning: {base: d, label: gpt, partitions: [{name: bsp, type: EF02, size: 1MiB}, {name: p, size: 100%, lvm_pv: {vg: v}}]}
+- local_loop: {name: e, size: 4GiB, lvm_pv: {vg: v}}
+- local_loop: {name: spare, size: 1GiB, mkfs: {type: ext4}}
+- lvm: {vgs: [{name: v}], lvs: [{name: r, base: v, extents: 50%FREE}, {name: s, base: v, extents: 100%FREE}]}
+- mkfs: {base: r, type: ext4, mount: {mount_point: /, fstab: {}}}
+- mkfs: {base: s, type: swap, mount: {fstab: {}}}
+`;
+
+  test('is warned of where the system needs it', async () => {
+    const { diagnostics } = await read(`${HEAD}${TWO}outputs: [qcow2]\n`);
+    expect(diagnostics).toMatchObject([
+      {
+        code: 'DIB_OUTPUT_DISK_LEFT_OUT',
+        severity: 'warning',
+        summary: 'No output gives out the disk `e`, and it holds `/` and `swap`',
+        help: 'Add `- {format: qcow2, disk: e}` to `outputs`.',
+        range: { start: { line: 8 } },
+      },
+    ]);
+  });
+
+  test.each(['[qcow2, {format: qcow2, disk: e}]', '[tar]'])('is all right with outputs %s', async (outputs) => {
+    expect((await read(`${HEAD}${TWO}outputs: ${outputs}\n`)).diagnostics).toEqual([]);
+  });
+});
+
 describe('an image that cannot start', () => {
   test('is refused where the boot loader is installed, at its place in image.yaml', async () => {
     const encrypted = LUKS.replace(
