@@ -55,13 +55,16 @@ function writesOf({ writes }: Undisturbed) {
   }));
 }
 
+/** At once, and of what has several stages later too, in milliseconds. */
 function longStepsOf({ steps }: Undisturbed) {
   return steps
     .filter(({ command }) => LONG.test(command))
-    .map((step) => ({
-      name: `${step.address}: ${step.command}`,
-      attack: (victim: 'front' | 'worker') => during(step, victim),
-    }));
+    .flatMap((step) =>
+      (step.command.startsWith('cryptsetup') ? [0, 50, 100, 200, 400] : [0]).map((after) => ({
+        name: `${step.address}: ${step.command} +${after}`,
+        attack: (victim: 'front' | 'worker') => during(step, victim, after),
+      })),
+    );
 }
 
 async function killAt(points: readonly Point[], built: Undisturbed): Promise<void> {

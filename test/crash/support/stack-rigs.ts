@@ -8,6 +8,9 @@ import { applyOf, describeStack, machineState, type StackReference } from './sta
 import { stackImage } from './stack-images.ts';
 import type { Judge } from './stack-judge.ts';
 
+/** Of a line of a log that shows a command: what comes before its program. */
+const PROMPT = /^\$ (?:cd \S+ && )?(?:env (?:\S+=\S* )+)?/;
+const STEP = new RegExp(`${PROMPT.source}(\\S+(?: [^\\s=]+)?)`);
 const BIN = fileURLToPath(new URL('./bin', import.meta.url));
 
 /** A command that an undisturbed build runs for a resource. */
@@ -69,14 +72,14 @@ function stepsOf(rig: ProductRig): Step[] {
   const [run = ''] = readdirSync(logs);
   return readdirSync(join(logs, run)).flatMap((file) => {
     const lines = readFileSync(join(logs, run, file), 'utf8').split('\n');
-    const commands = lines.flatMap((line) => /^\$ (\S+(?: [^\s=]+)?)/.exec(line)?.[1] ?? []);
+    const commands = lines.flatMap((line) => STEP.exec(line)?.[1] ?? []);
     return [...new Set(commands)].map((command) => ({ address: file.replace(/\.log$/, ''), command }));
   });
 }
 
 /** A kill while a command runs. */
 export function during({ address, command }: Step, victim: Attack['victim'], after = 0): Attack {
-  const start = new RegExp(`^\\$ ${command.replaceAll(/[^\w ]/g, '\\$&')}`, 'm');
+  const start = new RegExp(`${PROMPT.source}${command.replaceAll(/[^\w ]/g, '\\$&')}`, 'm');
   return {
     at: ({ type, hook }) => type === 'apply_start' && hook?.resource.addr === address,
     command: start,

@@ -1,0 +1,155 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { needRoot } from '../support/privileges.ts';
+import { bundleProduct, removeProduct } from './support/bundle.ts';
+import { errors } from './support/checks.ts';
+import { type Attack, forEach, killCount, type ProductRig } from './support/product.ts';
+import { applyOf, expectStackApplied, expectStackDestroyed } from './support/stack-checks.ts';
+import { IN_VM } from './support/stack-images.ts';
+import { Judge } from './support/stack-judge.ts';
+import { buildUndisturbed, during, type Undisturbed, withRig } from './support/stack-rigs.ts';
+
+// The disks of examples/ that need a kernel are made in a virtual machine, and front, worker and machine are killed with SIGKILL meanwhile.
+// A boot takes seconds, so one image is killed at a sample of places, one after another, until an apply finishes it; and others once, to be destroyed.
+// With DIB_CRASH=full: each victim at every write of the state and in the middle of every command, followed by an apply or a destroy by turns.
+// DIB_CRASH_AT=REGEX picks places by name.
+
+type Victim = 'front' | 'worker' | 'vm';
+interface Point {
+  readonly name: string;
+  readonly attack: Attack;
+}
+
+/** Rigs that run at once. */
+const AT_ONCE = 2;
+const FULL = process.env['DIB_CRASH'] === 'full';
+const AT = new RegExp(process.env['DIB_CRASH_AT'] ?? '');
+const VICTIMS: readonly Victim[] = ['front', 'worker', 'vm'];
+/** Commands that change nothing. */
+const LOOKS = /^(cat|cd|cmp|dmsetup info|losetup --json|lvs|mdadm --detail|mountpoint|readlink|stat|vgs|blockdev --getsize64)/;
+
+/** Around attaching, making, filling, detaching and the output, in the order in which a build comes to them. */
+const SAMPLES: Readonly<Record<string, readonly (readonly [address: string, command: string, victim: Victim])[]>> = {
+  xfs: [
+    ['local_loop.image0', 'losetup --find', 'vm'],
+    ['mkfs.mkfs_root', 'mkfs.xfs', 'worker'],
+    ['tree.root', 'tar --extract', 'front'],
+    ['tree.root', 'umount', 'vm'],
+    ['local_loop.image0', 'losetup --detach', 'worker'],
+    ['output.qcow2', 'qemu-img convert', 'front'],
+  ],
+  'btrfs-subvolumes': [
+    ['mkfs.btrfs_system', 'mkfs.btrfs', 'vm'],
+    ['subvolume.root', 'btrfs subvolume', 'front'],
+    ['tree.root', 'tar --extract', 'worker'],
+    ['tree.root', 'sync', 'vm'],
+    ['partition.system', 'losetup --detach', 'front'],
+    ['output.qcow2', 'qemu-img convert', 'worker'],
+  ],
+  raid1: [
+    ['raid.system', 'mdadm --create', 'vm'],
+    ['raid.system', 'mdadm --stop', 'front'],
+    ['raid.system', 'mdadm --assemble', 'worker'],
+    ['mkfs.mkfs_system', 'dd if', 'vm'],
+    ['local_loop.disk0', 'losetup --detach', 'worker'],
+    ['output.qcow2', 'qemu-img convert', 'front'],
+  ],
+  'lvm-thin': [
+    ['pvs.pv_pv', 'pvcreate', 'worker'],
+    ['vgs.system', 'vgcreate', 'vm'],
+    ['lvs.pool', 'lvcreate', 'front'],
+    ['lvs.root', 'lvcreate', 'worker'],
+    ['mkfs.mkfs_root', 'dd if', 'vm'],
+    ['vgs.system', 'vgchange', 'front'],
+    ['output.qcow2', 'qemu-img convert', 'worker'],
+  ],
+};
+
+let front = '';
+let judge: Judge;
+beforeAll(async () => {
+  needRoot();
+  front = await bundleProduct();
+  judge = await Judge.open();
+});
+afterAll(async () => {
+  await judge.close();
+  removeProduct(front);
+  process.stdout.write(`${killCount()} kills of device stacks made in a virtual machine\n`);
+});
+
+function sampleOf(example: string): Point[] {
+  return (SAMPLES[example] ?? []).map(([address, command, victim]) => ({
+    name: `${address}: ${command}, ${victim}`,
+    attack: during({ address, command }, victim),
+  }));
+}
+
+/** The front right after a write, the others right before it, with its action done; and all in the middle of commands. */
+function allPoints({ writes, steps }: Undisturbed): Point[] {
+  const atWrites = Array.from({ length: writes }, (_, index) =>
+    VICTIMS.map((victim) => {
+      const write = `${victim === 'front' ? 'after' : 'before'}:${index + 1}`;
+      return { name: `write ${write}, ${victim}`, attack: { write, victim } };
+    }),
+  );
+  const inside = steps
+    .filter(({ address, command }) => !address.startsWith('layer.') && !LOOKS.test(command))
+    .map((step) =>
+      VICTIMS.map((victim) => ({ name: `${step.address}: ${step.command}, ${victim}`, attack: during(step, victim) })),
+    );
+  return [...atWrites, ...inside].flat();
+}
+
+/** Kills one run. The run whose machine is killed says so, and ends by itself. */
+async function kill(rig: ProductRig, { name, attack }: Point, built: Undisturbed): Promise<void> {
+  const run = await rig.run(applyOf(built.image), attack);
+  if (attack.victim === 'vm' && attack.write !== undefined && !run.killed) return;
+  expect([name, run.killed]).toEqual([name, true]);
+  if (attack.victim !== 'vm' || attack.write !== undefined) return;
+  expect([name, run.code, errors(run).join('\n')]).toEqual([name, 1, expect.stringMatching(/^DIB_VM_DIED: /)]);
+}
+
+async function explained(name: string, body: Promise<void>): Promise<void> {
+  try {
+    await body;
+  } catch (error) {
+    throw new Error(`after a kill at ${name}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+describe.each(IN_VM)('kill -9 while %s is made in a virtual machine', (example) => {
+  let built: Undisturbed;
+  beforeAll(async () => {
+    built = await buildUndisturbed(example, front, judge);
+  });
+  afterAll(() => built?.remove());
+
+  it('at a sample of places, one after another', async () => {
+    await withRig(built, async (rig) => {
+      await kill(rig, { name: 'write 1', attack: { write: 'after:1' } }, built);
+      for (const point of sampleOf(example)) await kill(rig, point, built);
+      await expectStackApplied(rig, built);
+      await expectStackDestroyed(rig, built);
+    });
+  });
+
+  it('once, and destroy leaves nothing', async () => {
+    const points = sampleOf(example).filter((_, index) => index % 2 === 0);
+    await forEach(points, AT_ONCE, (point) =>
+      withRig(built, async (rig) => {
+        await kill(rig, point, built);
+        await explained(point.name, expectStackDestroyed(rig, built));
+      }),
+    );
+  });
+
+  it.runIf(FULL)('everywhere', async () => {
+    const points = allPoints(built).filter(({ name }) => AT.test(name));
+    await forEach([...points.entries()], AT_ONCE, ([index, point]) =>
+      withRig(built, async (rig) => {
+        await kill(rig, point, built);
+        await explained(point.name, index % 2 === 0 ? expectStackApplied(rig, built) : expectStackDestroyed(rig, built));
+      }),
+    );
+  });
+});
