@@ -48,18 +48,18 @@ export function planOptions(flags: PlanFlags): PlanOptions {
 
 /** Throws DIB_CLI_USAGE for options that contradict each other. */
 export function refuseContradictions(flags: PlanFlags): void {
+  if (flags.machine !== undefined && flags.worker !== undefined && flags.worker !== 'vm') {
+    contradiction(`--machine ${flags.machine}`, `--worker ${flags.worker}`, 'Only the worker `vm` has a virtual machine.');
+  }
   if (flags.refreshOnly !== true) return;
   const other = (['replace', 'target', 'upgrade', 'worker', 'machine', 'realisation'] as const).find(
     (name) => flags[name] !== undefined,
   );
-  if (flags.refresh !== 'false' && other === undefined) return;
-  fail(
-    {
-      code: 'DIB_CLI_USAGE',
-      summary: `\`--refresh-only\` cannot be given with \`--${other ?? 'refresh=false'}\``,
-      detail: other === undefined ? 'dib would have nothing to do.' : 'A run that only refreshes makes nothing.',
-      help: 'Leave out one of the two.',
-    },
-    ExitCode.Usage,
-  );
+  if (other !== undefined) contradiction('--refresh-only', `--${other}`, 'A run that only refreshes makes nothing.');
+  if (flags.refresh === 'false') contradiction('--refresh-only', '--refresh=false', 'dib would have nothing to do.');
+}
+
+function contradiction(one: string, other: string, detail: string): never {
+  const summary = `\`${one}\` cannot be given with \`${other}\``;
+  return fail({ code: 'DIB_CLI_USAGE', summary, detail, help: 'Leave out one of the two.' }, ExitCode.Usage);
 }

@@ -81,7 +81,8 @@ test('an image built by an ordinary user has the same tree as one built by root'
 
 test('what needs root says so: attached realisation, --keep-attached', () => {
   const { stderr } = asUser(['plan', '--realisation', 'attached', '--worker', 'userns'], 69);
-  expect(stderr).toContain('cannot do this: loop devices belong to root');
+  expect(stderr).toContain('The worker userns cannot do this: the disk file is attached as loop devices');
+  expect(stderr).toContain('Leave out --worker, or use --worker vm.');
   const kept = asUser(['apply', '--auto-approve', '--keep-attached'], 69);
   expect(kept.stderr).toContain('The image is built, but attaching it needs root');
   ofUser.expectNothingLeft();

@@ -5,9 +5,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { treeManifest } from '../../support/tree-manifest.mjs';
 import { disk, ODD_PACKAGES, oddFiles, Project, rootPartition, smallImage } from './project.ts';
 
+// What an image with such a file system gets by itself: here in all of them, so that their trees are the same.
+const FILESYSTEM_PACKAGES = ['xfsprogs', 'btrfs-progs'];
+
 let project: Project;
 beforeAll(() => {
-  project = new Project(smallImage({ elements: ['./elements/odd'], packages: ODD_PACKAGES }));
+  project = new Project(smallImage({ elements: ['./elements/odd'], packages: [...ODD_PACKAGES, ...FILESYSTEM_PACKAGES] }));
   oddFiles(project);
 });
 afterAll(() => project.remove());
