@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
+import { open, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceFacts, DeviceIdentity, DeviceSighting } from '../blockdev/device-facts.ts';
 import { readContents } from './device-contents.ts';
 import { type OwnLoop, readDeviceUses } from './device-uses.ts';
@@ -50,16 +51,27 @@ export async function identifyDevice(path: string, host: DeviceHost = thisHost()
   return located.state === 'device' ? (await readIdentity(path, located.number, host.files))?.identity : undefined;
 }
 
+/** Another dib that looks at the same disk, or a tool that looks whether it may, holds it for moments only. */
+const TAKEN_TRIES = 5;
+const TAKEN_PAUSE_MS = 50;
+
 /** Whether a mount, swap or another program has the device, or a partition of it, for itself: open(2), O_EXCL on block devices. */
 export async function isTaken(node: string): Promise<boolean> {
-  let handle: FileHandle;
+  for (let tries = 0; tries < TAKEN_TRIES; tries++) {
+    if (tries > 0) await sleep(TAKEN_PAUSE_MS);
+    if (!(await isOpenElsewhere(node))) return false;
+  }
+  return true;
+}
+
+async function isOpenElsewhere(node: string): Promise<boolean> {
   try {
-    handle = await open(node, constants.O_RDONLY | constants.O_EXCL);
+    const handle = await open(node, constants.O_RDONLY | constants.O_EXCL);
+    await handle.close();
+    return false;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EBUSY';
   }
-  await handle.close();
-  return false;
 }
 
 async function locate(path: string): Promise<Located> {

@@ -43,15 +43,16 @@ export async function seeDisks(
   recorded: readonly RecordedResource[],
   see: (path: string, options: SightOptions) => Promise<DeviceSighting> = seeDevice,
 ): Promise<readonly SeenDisk[]> {
-  const disks = devices.disks.filter((disk) => disk.plugin === 'disk');
-  return await Promise.all(
-    disks.map(async (disk) => {
-      const address = `disk.${disk.name}`;
-      const sighting = await see(disk.path, { own: ownLoops(address, recorded) });
-      const ours = sighting.state === 'found' && (await isOurs(sighting.facts, address, recorded));
-      return { disk, address, sighting, ours };
-    }),
-  );
+  const seen: SeenDisk[] = [];
+  // One after the other: two looks at one disk would get into each other's way.
+  for (const disk of devices.disks) {
+    if (disk.plugin !== 'disk') continue;
+    const address = `disk.${disk.name}`;
+    const sighting = await see(disk.path, { own: ownLoops(address, recorded) });
+    const ours = sighting.state === 'found' && (await isOurs(sighting.facts, address, recorded));
+    seen.push({ disk, address, sighting, ours });
+  }
+  return seen;
 }
 
 /** What an earlier run attached of a disk and did not detach: it is detached before anything is written. */

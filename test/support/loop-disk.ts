@@ -1,0 +1,161 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
+import { needRoot } from './privileges.ts';
+
+export interface LoopDiskOptions {
+  /** MiB; default 700. */
+  readonly size?: number;
+  readonly sectorSize?: 512 | 4096;
+  readonly readOnly?: boolean;
+  /** Every byte is a random one, as on a disk that was encrypted or is worn. */
+  readonly random?: boolean;
+}
+
+/** A loop device that stands for a hard disk, with a name like one in /dev/disk/by-id. */
+export class LoopDisk {
+  readonly file: string;
+  readonly path: string;
+  readonly #options: LoopDiskOptions;
+  readonly #directory: string;
+  readonly #names: string;
+  #node = '';
+
+  /** Not plugged in yet. */
+  constructor(options: LoopDiskOptions = {}) {
+    needRoot();
+    this.#options = options;
+    this.#directory = mkdtempSync('/var/tmp/dib-test-disk-');
+    this.#names = mkdtempSync('/dev/dib-test-');
+    // Others may follow the names, as they may in /dev/disk.
+    chmodSync(this.#names, 0o755);
+    this.file = join(this.#directory, 'disk.img');
+    this.path = join(this.#names, 'by-id-4711');
+    const { size = 700, random = false } = options;
+    run('truncate', '--size', `${size}M`, this.file);
+    if (random) run('dd', 'if=/dev/urandom', `of=${this.file}`, 'bs=1M', `count=${size}`, 'conv=notrunc', 'status=none');
+  }
+
+  /** Where it is plugged in: /dev/loopN. */
+  get node(): string {
+    return this.#node;
+  }
+
+  plug(): this {
+    const { sectorSize = 512, readOnly = false } = this.#options;
+    const access = readOnly ? ['--read-only'] : [];
+    this.#node = run('losetup', '--find', '--show', '--sector-size', String(sectorSize), ...access, this.file).trim();
+    symlinkSync(this.#node, this.path);
+    return this;
+  }
+
+  unplug(): void {
+    if (this.#node === '') return;
+    this.hidePartitions();
+    unlinkSync(this.path);
+    run('losetup', '--detach', this.#node);
+    this.#node = '';
+  }
+
+  /** Lets the kernel see the partitions: /dev/loopNp1, ... */
+  showPartitions(): void {
+    run('partx', '--add', this.#node);
+  }
+
+  hidePartitions(): void {
+    const name = basename(this.#node);
+    const known = readdirSync(`/sys/block/${name}`).some((entry) => entry.startsWith(`${name}p`));
+    if (known) run('partx', '--delete', this.#node);
+  }
+
+  /** Makes a partition table after the words of sfdisk(8). */
+  partition(...lines: string[]): void {
+    execFileSync('sfdisk', ['--quiet', '--no-reread', '--no-tell-kernel', this.#node], { input: `${lines.join('\n')}\n` });
+  }
+
+  /** A second name. */
+  link(name: string): string {
+    const path = join(this.#names, name);
+    symlinkSync(this.#node, path);
+    return path;
+  }
+
+  /** Calls `body` with a directory in which a device is mounted. */
+  mounted<T>(device: string, body: (directory: string) => T): T {
+    const directory = join(this.#directory, 'mnt');
+    mkdirSync(directory, { recursive: true });
+    run('mount', device, directory);
+    try {
+      return body(directory);
+    } finally {
+      run('umount', directory);
+    }
+  }
+
+  sha256(): string {
+    run('sync', '--file-system', this.file);
+    return run('sha256sum', this.file).slice(0, 64);
+  }
+
+  read(offset: number, length: number): Buffer {
+    const handle = openSync(this.#node, 'r');
+    try {
+      const bytes = Buffer.alloc(length);
+      readSync(handle, bytes, 0, length, offset);
+      return bytes;
+    } finally {
+      closeSync(handle);
+    }
+  }
+
+  /** The table as sfdisk(8) reads it: start and size in bytes. */
+  table(): { readonly label: string; readonly partitions: readonly { readonly offset: number; readonly length: number }[] } {
+    const { partitiontable } = JSON.parse(run('sfdisk', '--json', this.#node)) as {
+      partitiontable: { label: string; sectorsize: number; partitions: { start: number; size: number }[] };
+    };
+    const { label, sectorsize, partitions } = partitiontable;
+    return {
+      label,
+      partitions: partitions.map(({ start, size }) => ({ offset: start * sectorsize, length: size * sectorsize })),
+    };
+  }
+
+  /** A partition as a file of its own, for programs that judge it. */
+  extract(index: number): string {
+    const { offset, length } = this.table().partitions[index] as { offset: number; length: number };
+    const target = join(this.#directory, `part-${index}`);
+    run(
+      'dd',
+      `if=${this.file}`,
+      `of=${target}`,
+      'bs=1M',
+      'iflag=skip_bytes,count_bytes',
+      `skip=${offset}`,
+      `count=${length}`,
+      'conv=sparse',
+      'status=none',
+    );
+    return target;
+  }
+
+  remove(): void {
+    this.unplug();
+    rmSync(this.#names, { recursive: true, force: true });
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+function run(program: string, ...args: string[]): string {
+  return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
