@@ -102,7 +102,7 @@ It is made from:
     "line": "UUID=2d9bd9b7-5231-5e46-b727-b524e7b59853 none swap sw 0 0"
   },
   "dependencies": {
-    "mount.mount_mkfs_swap": "dcdd237e3051156015e5541095af793efa5e408e85145f63002792a9540d9bf3"
+    "mount.mount_mkfs_swap": "9f1d5467de5312d624fbfb6f9005c4b31de692787e51fd2c8e7c705c4a25bda5"
   }
 }
 `);
