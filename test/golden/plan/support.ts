@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readImage } from '../../../src/cli/session.ts';
-import type { Kind, RecordedResource } from '../../../src/kinds/kind.ts';
+import { hostFiles } from '../../../src/host/files.ts';
+import type { Kind, Presence, RecordedResource } from '../../../src/kinds/kind.ts';
 import { kindRegistry } from '../../../src/kinds/registry.ts';
 import { expand } from '../../../src/plan/expand.ts';
 import type { KernelNeed } from '../../../src/plan/kernels.ts';
@@ -24,6 +25,10 @@ export interface Setting {
   readonly past?: Past | undefined;
   readonly options?: Partial<PlanOptions> | undefined;
   readonly isRoot?: boolean | undefined;
+  /** What the host shows of recorded resources; default: all is as it was. */
+  readonly presence?: Readonly<Record<string, Presence>> | undefined;
+  /** Where sysfs and proc of the host lie; default: this machine's. */
+  readonly host?: string | undefined;
 }
 
 /** An image of test/golden/plan/images, or the path of one below the top directory. */
@@ -39,7 +44,8 @@ const KERNELS = {
   machines: [{ name: 'uml' as const, title: 'user-mode Linux', kernel: { has: () => true } }],
 };
 
-export async function planOf(read: ReadImage, { directory, past = NO_PAST, options, isRoot = true }: Setting): Promise<Plan> {
+export async function planOf(read: ReadImage, setting: Setting): Promise<Plan> {
+  const { directory, past = NO_PAST, options, isRoot = true } = setting;
   const made = await makePlan({
     read,
     past,
@@ -50,18 +56,20 @@ export async function planOf(read: ReadImage, { directory, past = NO_PAST, optio
       cache: join(directory, 'cache'),
       scratch: join(directory, 'cache/scratch'),
     },
-    kinds: unmovedKinds(),
+    kinds: probedKinds(setting.presence),
     options: { replace: [], target: [], upgrade: false, ...options },
     dibVersion: '0.0.0',
     isRoot,
     kernels: async () => KERNELS,
+    ...(setting.host !== undefined && { host: hostFiles(setting.host) }),
   });
   return made.plan;
 }
 
-function unmovedKinds(): Map<string, Kind> {
-  const present = async () => ({ state: 'present' as const });
-  return new Map([...kindRegistry()].map(([name, kind]) => [name, { ...kind, probe: present }]));
+/** The kinds, with what their probes find. */
+export function probedKinds(presence: Setting['presence'] = {}): Map<string, Kind> {
+  const probe = async ({ address }: RecordedResource) => presence[address] ?? { state: 'present' as const };
+  return new Map([...kindRegistry()].map(([name, kind]) => [name, { ...kind, probe }]));
 }
 
 /** What the state would hold after this image was built, except where `change` says otherwise. */
