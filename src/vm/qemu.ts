@@ -81,7 +81,8 @@ async function requireKernel(): Promise<GuestKernel> {
 
 /** Scripts of dib by their path in the machine. */
 async function scripts(): Promise<Record<string, string>> {
-  const text = (name: string) => readFile(new URL(`../../libexec/${name}`, import.meta.url), 'utf8');
+  const libexec = new URL('../../libexec/', import.meta.url);
+  const text = (name: string) => readFile(new URL(name, libexec), 'utf8');
   return {
     '/init': await text('vm-qemu-init'),
     '/vm-agent': await text('vm-agent'),
