@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { DibError, ExitCode } from '../diagnostics/errors.ts';
+import { systemFailure } from '../diagnostics/system-errors.ts';
 
 /** Options that every command understands. */
 export interface GlobalOptions {
@@ -23,8 +24,8 @@ export async function runCommand(options: GlobalOptions, body: CommandBody): Pro
 
 /** Prints what went wrong and gives the exit status for it. */
 export async function reportFailure(error: unknown, options: GlobalOptions): Promise<ExitCode> {
-  const { diagnostics, exitCode } =
-    error instanceof DibError ? error : { diagnostics: [bugReport(error)], exitCode: ExitCode.Bug };
+  const expected = error instanceof DibError ? error : systemFailure(error);
+  const { diagnostics, exitCode } = expected ?? { diagnostics: [bugReport(error)], exitCode: ExitCode.Bug };
   await printDiagnostics(diagnostics, options);
   const stack = error instanceof Error ? error.stack : String(error);
   if (exitCode === ExitCode.Bug && (options.debug === true || process.env['DIB_DEBUG'] !== undefined))

@@ -1,6 +1,7 @@
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { DibError, ExitCode } from '../diagnostics/errors.ts';
 import { quoted } from '../diagnostics/printable.ts';
+import { systemFailure } from '../diagnostics/system-errors.ts';
 import type { Event, EventBody } from './events.ts';
 
 /** Takes the events of a run. */
@@ -12,10 +13,11 @@ export function emitter(send: (event: Event) => void, now: () => Date = () => ne
     send({ '@timestamp': now().toISOString(), '@level': level, '@message': message, ...body });
 }
 
-/** What went wrong, for people. Whatever is no DibError is a bug. */
+/** What went wrong, for people. Whatever is neither a DibError nor the machine's fault is a bug. */
 export function diagnosticsOf(error: unknown, address?: string): readonly Diagnostic[] {
-  if (error instanceof DibError) {
-    return error.diagnostics.map((diagnostic) =>
+  const expected = expectedFailure(error);
+  if (expected !== undefined) {
+    return expected.diagnostics.map((diagnostic) =>
       address === undefined ? diagnostic : { ...diagnostic, address: diagnostic.address ?? address },
     );
   }
@@ -32,6 +34,10 @@ export function diagnosticsOf(error: unknown, address?: string): readonly Diagno
   ];
 }
 
+function expectedFailure(error: unknown): DibError | undefined {
+  return error instanceof DibError ? error : systemFailure(error);
+}
+
 export function emitDiagnostics(emit: Emit, diagnostics: readonly Diagnostic[]): void {
   for (const diagnostic of diagnostics) {
     emit({ type: 'diagnostic', diagnostic }, diagnostic.summary, diagnostic.severity === 'error' ? 'error' : 'warn');
@@ -40,7 +46,7 @@ export function emitDiagnostics(emit: Emit, diagnostics: readonly Diagnostic[]):
 
 /** One exit status for several failures: a bug outranks all; else the status that they share; else 1. */
 export function exitCodeOf(errors: readonly unknown[]): ExitCode {
-  const codes = new Set(errors.map((error) => (error instanceof DibError ? error.exitCode : ExitCode.Bug)));
+  const codes = new Set(errors.map((error) => expectedFailure(error)?.exitCode ?? ExitCode.Bug));
   if (codes.has(ExitCode.Bug)) return ExitCode.Bug;
   const [first] = codes;
   return first === undefined ? ExitCode.Ok : codes.size === 1 ? first : ExitCode.Failed;

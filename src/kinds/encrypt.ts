@@ -1,4 +1,4 @@
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { fail } from '../diagnostics/errors.ts';
 import { quotedPath } from '../diagnostics/printable.ts';
 import type { JsonObject } from '../util/json.ts';
@@ -96,8 +96,29 @@ async function encryptContent({ name, size, header, cipher }: Content, key: Uint
   await rename(plain, cipher);
   await syncParent(cipher);
   const handle = await open(cipher, 'r+');
-  await handle.truncate((await stat(cipher)).size + REDUCE_BYTES).finally(() => handle.close());
+  const length = size + REDUCE_BYTES;
+  await handle.truncate(length).finally(() => handle.close());
+  await reserve(cipher, length, context);
   // cryptsetup keeps the header in a file of its working directory meanwhile.
   await mkdir(context.paths.scratch, { recursive: true });
   await context.run({ ...encryptFileCommand(header, cipher), input: key, cwd: context.paths.scratch });
+}
+
+/**
+ * Every byte of the file will be written. cryptsetup does not say why it cannot write, so the room is taken before it starts. Where the file system
+ * cannot promise room (fallocate(2)), it is left to chance.
+ */
+async function reserve(file: string, length: number, context: ActionContext): Promise<void> {
+  const { exitCode, stderr } = await context.run({
+    argv: ['fallocate', '--length', String(length), file],
+    okExitCodes: [0, 1],
+  });
+  if (exitCode === 0 || !/No space left|quota/i.test(stderr)) return;
+  fail({
+    code: 'DIB_DISK_FULL',
+    summary: `No space is left on this machine, where the LUKS container is encrypted: ${quotedPath(context.paths.work)}`,
+    detail: `All of it is written, in ${length} bytes; afterwards these are free again.`,
+    help: 'Make room, or keep state and work files elsewhere with `--state-dir`; then run `dib apply` again.',
+    address: context.address,
+  });
 }

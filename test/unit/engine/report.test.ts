@@ -1,3 +1,4 @@
+import { rename } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { DibError, ExitCode } from '../../../src/diagnostics/errors.ts';
 import type { Event } from '../../../src/engine/events.ts';
@@ -22,6 +23,28 @@ it('tells failures from bugs, and adds the address', () => {
   const [bug] = diagnosticsOf(new TypeError('x is not a function'), 'a.b');
   expect(bug).toMatchObject({ code: 'DIB_INTERNAL', summary: 'Internal error in `a.b`: x is not a function', address: 'a.b' });
   expect(bug?.detail).toContain('report.test.ts');
+});
+
+it('tells what is the fault of the machine', async () => {
+  const missing = await rename('/nowhere', '/elsewhere').catch((error: unknown) => error);
+  expect(diagnosticsOf(missing)).toMatchObject([{ code: 'DIB_INTERNAL' }]);
+  const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+  expect(diagnosticsOf(full, 'a.b')).toEqual([
+    {
+      code: 'DIB_DISK_FULL',
+      severity: 'error',
+      summary: 'No space is left on this machine where dib keeps state, work files and cache',
+      detail: 'ENOSPC: no space left on device, write.',
+      help: expect.stringContaining('--state-dir'),
+      address: 'a.b',
+    },
+  ]);
+  const readOnly = Object.assign(new Error('EROFS: read-only file system, mkdir'), { code: 'EROFS', path: '/a' });
+  expect(diagnosticsOf(readOnly)).toMatchObject([
+    { code: 'DIB_DISK_READ_ONLY', summary: '`/a` cannot be written: its file system is read-only' },
+  ]);
+  expect(exitCodeOf([full, readOnly])).toBe(1);
+  expect(exitCodeOf([full, missing])).toBe(70);
 });
 
 it('makes events with time, level and message first', () => {
