@@ -106,8 +106,16 @@ export function describeContents(contents: DeviceContents): string {
 }
 
 function describeSignature({ type, label }: FoundSignature): string {
-  return label === undefined ? type : `${type} "${label}"`;
+  const word = WORDS[type] ?? type;
+  return label === undefined ? word : `${word} "${label}"`;
 }
+
+const WORDS: Readonly<Record<string, string>> = {
+  dos: 'mbr',
+  LVM2_member: 'LVM physical volume',
+  crypto_LUKS: 'LUKS',
+  linux_raid_member: 'RAID member',
+};
 
 function count(number: number, what: string): string {
   return `${number} ${what}${number === 1 ? '' : 's'}`;

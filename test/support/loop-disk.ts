@@ -104,6 +104,7 @@ export class LoopDisk {
   }
 
   sha256(): string {
+    if (this.#node !== '') run('blockdev', '--flushbufs', this.#node);
     run('sync', '--file-system', this.file);
     return run('sha256sum', this.file).slice(0, 64);
   }

@@ -245,7 +245,7 @@ describe('an image is written to a disk of the machine', () => {
         {},
       ),
     );
-    expect(planned().warnings[0]).toContain('gpt with 3 partitions: ext4 "first", LVM2_member, btrfs');
+    expect(planned().warnings[0]).toContain('gpt with 3 partitions: ext4 "first", LVM physical volume, btrfs');
     project.apply(['--wipe-device', disk.path]);
     const probe = (place: typeof first) =>
       spawnSync('blkid', ['--probe', '--offset', String(place?.offset), '--size', String(place?.length), disk.node]).status;
@@ -260,7 +260,7 @@ describe('a disk is left alone', () => {
       'DIB_DISK_IN_USE',
       () => {
         execFileSync('mkfs.ext4', ['-q', disk.node]);
-        execFileSync('mount', [disk.node, '/mnt']);
+        execFileSync('mount', ['--read-only', disk.node, '/mnt']);
         return () => execFileSync('umount', ['/mnt']);
       },
     ],

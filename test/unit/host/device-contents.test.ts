@@ -92,7 +92,7 @@ test('an MBR', async () => {
   for (const { offset, bytes: piece } of mbrBytes(layout('mbr', '0x0badcafe'))) bytes.set(piece, offset);
   const found = await contents();
   expect(found).toMatchObject({ signatures: [{ type: 'dos', id: '0x0badcafe' }], partitions: [{ number: 1 }] });
-  expect(describeContents(found)).toBe('dos with 1 partition: unknown');
+  expect(describeContents(found)).toBe('mbr with 1 partition: unknown');
 });
 
 test('the digest changes with whatever is written to the edges or recognised', async () => {
