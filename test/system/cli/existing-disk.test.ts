@@ -14,8 +14,11 @@ beforeEach(() => {
   project = new Project();
 });
 afterEach(() => {
-  project.remove();
-  disk.remove();
+  try {
+    project.remove();
+  } finally {
+    disk.remove();
+  }
 });
 
 /** An image that goes onto the disk, with an ESP and a root file system. */
