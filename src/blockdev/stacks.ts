@@ -111,6 +111,11 @@ function kernelNeeds(devices: BlockDevices): readonly KernelNeed[] {
       });
   }
   withOptions('lvs', devices.lvs);
+  for (const { name, base } of devices.luks) {
+    // cryptsetup takes what begins with a LUKS header for a device that is encrypted already.
+    if (devices.luks.some((outer) => outer.name === base))
+      needs.push({ on: name, reason: `luks.${name}: cryptsetup encrypts no container in place that holds another` });
+  }
   for (const mkfs of devices.filesystems) {
     const capability = offlineCapable({ type: mkfs.type, mounted: isMounted(devices, mkfs) });
     if (!capability.ok) needs.push({ on: mkfs.base, reason: `mkfs.${mkfs.name}: ${capability.reason}` });
