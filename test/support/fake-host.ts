@@ -29,6 +29,7 @@ export interface FakeMachine {
   readonly devices: Readonly<Record<string, FakeDevice>>;
   readonly mounts?: readonly FakeMount[];
   readonly swaps?: readonly string[];
+  readonly bootId?: string;
   /** By pid: name and open files. */
   readonly processes?: Readonly<Record<number, { readonly name: string; readonly open: readonly string[] }>>;
 }
@@ -62,6 +63,7 @@ export function fakeHost(root: string, machine: FakeMachine): void {
       put('md/array_state', 'clean');
     }
   }
+  write(root, 'proc/sys/kernel/random/boot_id', `${machine.bootId ?? ''}\n`);
   write(root, 'proc/self/mountinfo', mountinfo(machine.mounts ?? [], number));
   const swaps = (machine.swaps ?? []).map((name) => `${name}\tpartition\t1020\t0\t-2\n`);
   write(root, 'proc/swaps', ['Filename\tType\tSize\tUsed\tPriority\n', ...swaps].join(''));
