@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { appendFileSync, existsSync, readFileSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { appendFileSync, readFileSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { disk, Project, smallImage } from './project.ts';
 
