@@ -6,19 +6,29 @@ import { type Later, type LvsInputs, type PvsInputs, shown, type VgsInputs } fro
  * Settings of every LVM command (lvm.conf(5)), in place of those of the machine. Nothing is kept of the metadata, no list of devices is read or written,
  * no daemon is asked, nothing is activated by events; physical volumes may lie on logical volumes.
  */
-const CONFIG = [
-  'backup{backup=0 archive=0}',
-  'devices{use_devicesfile=0 scan_lvs=1}',
-  'global{event_activation=0 use_lvmpolld=0}',
-  'activation{monitoring=0}',
-].join(' ');
+function config(devices = ''): string {
+  return [
+    'backup{backup=0 archive=0}',
+    `devices{use_devicesfile=0 scan_lvs=1${devices}}`,
+    'global{event_activation=0 use_lvmpolld=0}',
+    'activation{monitoring=0}',
+  ].join(' ');
+}
+
+const CONFIG = config();
+
+/**
+ * For vgrename, which moves /dev/NAME along and refuses a name that is there already: both would be those of another group of that name. Nothing is
+ * in this directory.
+ */
+const CONFIG_WITHOUT_LINKS = config(' dir="/run/dib/no-links"');
 
 /** LVM's configuration directory: none. The agent of a virtual machine has one of its own, without udev. */
 const ENVIRONMENT = { LVM_SYSTEM_DIR: '', LVM_SUPPRESS_FD_WARNINGS: '1' };
 
 /** An LVM command that sees these devices and no others, whatever else is on the machine. */
-function lvm(program: string, devices: readonly string[], args: readonly string[]): Command {
-  return { argv: [program, '--devices', devices.join(','), '--config', CONFIG, ...args], env: ENVIRONMENT };
+function lvm(program: string, devices: readonly string[], args: readonly string[], settings = CONFIG): Command {
+  return { argv: [program, '--devices', devices.join(','), '--config', settings, ...args], env: ENVIRONMENT };
 }
 
 /** Those of our options that the user did not give. */
@@ -103,9 +113,9 @@ export function removeGroupCommand(devices: readonly string[], id: string): Comm
   return lvm('vgremove', devices, ['--yes', '--force', '--force', '--select', `vg_uuid=${printedLvmId(id)}`]);
 }
 
-/** Renames a group that is known by its UUID (vgrename(8)); active volumes are renamed with it. */
+/** Renames a group that is known by its UUID (vgrename(8)) and in which nothing is active. */
 export function renameGroupCommand(devices: readonly string[], id: string, name: string): Command {
-  return lvm('vgrename', devices, [printedLvmId(id), name]);
+  return lvm('vgrename', devices, [printedLvmId(id), name], CONFIG_WITHOUT_LINKS);
 }
 
 /** Makes a volume a device, or undoes that. */

@@ -33,6 +33,8 @@ interface RaidOutputs extends DeviceOutputs {
 interface RaidAttachment extends DeviceAttachment {
   /** Digits of the array's UUID. */
   readonly mdUuid: string;
+  /** Name under /dev/md. */
+  readonly node: string;
   /** Device nodes of the members, in order. */
   readonly members: readonly string[];
 }
@@ -80,8 +82,11 @@ export const raid: Kind = {
 
   async detach(recorded, context) {
     const { attachment } = recorded;
-    const members = (attachment?.outputs['members'] ?? attachment?.marker?.['members']) as readonly string[] | undefined;
-    if (members !== undefined) await stopArrays(context, members);
+    const { members, node } = { ...attachment?.marker, ...attachment?.outputs } as Partial<RaidAttachment>;
+    if (members === undefined || node === undefined) return;
+    await stopArrays(context, members);
+    // Where there is no udev, mdadm leaves its link behind.
+    await (await context.machine()).run({ argv: ['rm', '--force', node] });
   },
 };
 
@@ -103,10 +108,10 @@ async function probeArray(recorded: RecordedResource): Promise<Presence> {
 async function createArray(inputs: RaidInputs, context: ActionContext): Promise<RaidOutputs> {
   const machine = await context.machine();
   const members = await attachedMembers(inputs, context);
-  await context.intend({ members });
+  const node = nodeOf(context);
+  await context.intend({ members, node });
   await stopArrays(context, members);
   for (const [index, member] of inputs.members.entries()) await emptyDevice(context, member, members[index] ?? '');
-  const node = `/dev/md/${privateName(context.paths, context.address)}`;
   await machine.run(createArrayCommand(inputs, node, members));
   const size = known(inputs.size, `size of ${context.address}`);
   const found = Number((await machine.run({ argv: ['blockdev', '--getsize64', node] })).stdout);
@@ -116,6 +121,10 @@ async function createArray(inputs: RaidInputs, context: ActionContext): Promise<
     return extents === undefined ? [] : [extents];
   });
   return { size, sectorSize: inputs.sectorSize, uuid: inputs.uuid, areas };
+}
+
+function nodeOf({ paths, address }: ActionContext): string {
+  return `/dev/md/${privateName(paths, address)}`;
 }
 
 async function attachedMembers(inputs: RaidInputs, context: ActionContext): Promise<string[]> {
@@ -128,16 +137,40 @@ async function attachArray(recorded: RecordedResource, context: ActionContext): 
   const inputs = recorded.inputs as RaidInputs;
   const machine = await context.machine();
   const members = await attachedMembers(inputs, context);
-  await context.intend({ members });
+  const node = nodeOf(context);
+  await context.intend({ members, node });
   // Another may have been quicker (udev's incremental assembly), under a name and in a mode of its own.
   await stopArrays(context, members);
-  const node = `/dev/md/${privateName(context.paths, context.address)}`;
-  await machine.run(assembleArrayCommand(inputs.uuid, node, members, context.readOnly));
-  const [array] = (await arraysOn(machine, members)).ours;
   const mdUuid = uuidDigits(inputs.uuid);
-  const found = array && describedUuid((await machine.run(describeArrayCommand(array.device))).stdout);
+  try {
+    await machine.run(assembleArrayCommand(inputs.uuid, node, members, context.readOnly));
+  } catch (error) {
+    await refuseCopy(machine, mdUuid, context);
+    throw error;
+  }
+  const [array] = (await arraysOn(machine, members)).ours;
+  const found = array && (await uuidOf(machine, array));
   if (array === undefined || found !== mdUuid) throw new Error(`mdadm assembled ${found ?? 'nothing'} in place of ${mdUuid}`);
-  return { device: array.device, mdUuid, members };
+  return { device: array.device, mdUuid, node, members };
+}
+
+async function uuidOf(machine: ActionMachine, { device }: RunningArray): Promise<string | undefined> {
+  return describedUuid((await machine.run(describeArrayCommand(device))).stdout);
+}
+
+/** mdadm starts no array while another of the same UUID runs. */
+async function refuseCopy(machine: ActionMachine, uuid: string, context: ActionContext): Promise<void> {
+  const { stdout } = await machine.run({ argv: ['cat', '/proc/mdstat'], okExitCodes: [0, 1] });
+  for (const array of parseMdstat(stdout)) {
+    if ((await uuidOf(machine, array)) !== uuid) continue;
+    fail({
+      code: 'DIB_RAID_ID_IN_USE',
+      summary: `Another copy of this array runs on this machine: ${quoted(array.device)}`,
+      detail: 'Both have the same UUID, so mdadm does not start the second one. Nothing was changed.',
+      help: `Stop it with \`mdadm --stop ${array.device}\` if nobody needs it, or let a virtual machine do it: \`--worker vm\`.`,
+      address: context.address,
+    });
+  }
 }
 
 /** Stops the arrays whose members are all among these devices. Throws when one has others too: it is not ours. */

@@ -9,6 +9,7 @@ const engines: StackEngine[] = [];
 afterEach(async () => {
   while (engines.length > 0) await engines.pop()?.destroy();
   expect(await judge.run('cat', '/proc/mdstat')).not.toMatch(/^md/m);
+  expect(await judge.run('find', '/dev', '-name', 'dib-*')).toBe('');
   expect(await judge.run('losetup', '--list', '--noheadings')).toBe('');
 });
 
@@ -107,16 +108,20 @@ test('an array that something else assembled is taken over under the private nam
   const members = ['partition.part0', 'local_loop.disk1'].map((address) => made.device(address));
   await judge.run('mdadm', '--assemble', '--config=none', '/dev/md/data', ...members);
   const device = await made.attachWithBelow('raid.data');
-  expect(await judge.run('sh', '-c', 'ls /dev/md')).toMatch(/^dib-[0-9a-f]{16}$/);
+  expect(await judge.run('mdadm', '--detail', '--export', device)).toMatch(/^MD_DEVNAME=dib-[0-9a-f]{16}$/m);
   expect(await judge.run('mdadm', '--detail', '--export', device)).toMatch(/^MD_DEVICES=2$/m);
 });
 
-test('an array of the machine itself with the same name and UUID is left alone', async () => {
-  const made = await engine(2, { level: 1 }, { shared: true }).apply();
-  const files = ['a', 'b'].map((name) => `${judge.directory}/host-${name}.raw`);
-  for (const file of files) await judge.run('truncate', '--size', String(100 * MIB), file);
-  const loops = [await judge.loop(files[0] ?? ''), await judge.loop(files[1] ?? '')];
-  const name = ['--homehost=any', '--name=data', `--uuid=${uuid(made)}`];
+/** An array as the machine has it already, also called `data`. */
+async function withHostArray(identity: string, use: () => Promise<void>): Promise<void> {
+  const loops: string[] = [];
+  for (const name of ['a', 'b']) {
+    const file = `${judge.directory}/host-${name}.raw`;
+    await judge.run('rm', '--force', file);
+    await judge.run('truncate', '--size', String(100 * MIB), file);
+    loops.push(await judge.loop(file));
+  }
+  const name = ['--homehost=any', '--name=data', `--uuid=${identity}`];
   await judge.run(
     'mdadm',
     '--create',
@@ -130,14 +135,29 @@ test('an array of the machine itself with the same name and UUID is left alone',
   );
   const before = await judge.run('mdadm', '--detail', '--export', '/dev/md/data');
   try {
-    const device = await made.attachWithBelow('raid.data');
-    expect(await judge.run('blkid', '-p', '-o', 'value', '-s', 'TYPE', device)).toBe('ext4');
-    await made.detachAll();
+    await use();
     expect(await judge.run('mdadm', '--detail', '--export', '/dev/md/data')).toBe(before);
   } finally {
     await judge.run('mdadm', '--stop', '/dev/md/data');
     for (const loop of loops) await judge.run('losetup', '--detach', loop);
   }
+}
+
+test('an array of the machine itself with the same name is left alone', async () => {
+  const made = await engine(2, { level: 1 }, { shared: true }).apply();
+  await withHostArray('fedcba98-7654-3210-fedc-ba9876543210', async () => {
+    const device = await made.attachWithBelow('raid.data');
+    expect(await judge.run('blkid', '-p', '-o', 'value', '-s', 'TYPE', device)).toBe('ext4');
+    await made.detachAll();
+  });
+});
+
+test('an array of the machine itself with the same UUID is told, and left alone', async () => {
+  const made = await engine(2, { level: 1 }, { shared: true }).apply('raid.data');
+  await withHostArray(uuid(made), async () => {
+    await expect(made.attachWithBelow('raid.data')).rejects.toThrow(/^DIB_RAID_ID_IN_USE\nAnother copy of this array runs/);
+    await made.detachAll();
+  });
 });
 
 test('the probe says what is wrong with the members', async () => {

@@ -259,7 +259,9 @@ describe('LVM', () => {
   it('never changes a group without its name or UUID', () => {
     expect(activateCommand(place, 'ro-ot', 'y').argv).toEqual(on('lvchange', '/dev/a,/dev/b', '--activate y dib-x/ro-ot'));
     expect(deactivateGroupCommand(place).argv).toEqual(on('vgchange', '/dev/a,/dev/b', '--activate n dib-x'));
-    expect(renameGroupCommand(['/dev/a'], id, 'sys').argv).toEqual(on('vgrename', '/dev/a', `${printed} sys`));
+    const rename = on('vgrename', '/dev/a', `${printed} sys`);
+    rename[4] = config.replace('scan_lvs=1', 'scan_lvs=1 dir="/run/dib/no-links"');
+    expect(renameGroupCommand(['/dev/a'], id, 'sys').argv).toEqual(rename);
     expect(removeVolumesCommand(place, ['a', 'b']).argv).toEqual(
       on('lvremove', '/dev/a,/dev/b', '--yes --force dib-x/a dib-x/b'),
     );
