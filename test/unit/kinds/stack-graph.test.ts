@@ -227,20 +227,41 @@ it('containers in containers are encrypted from the inside out', () => {
 - local_loop:
     name: image0
     size: 1GiB
-    luks:
-      name: outer
-      key: {env: OUTER}
-      luks:
-        name: inner
-        key: {env: INNER}
-        mkfs: {type: ext4, mount: {mount_point: /}}
+    luks: {name: outer, key: {env: OUTER}, lvm_pv: {vg: data}}
+- lvm:
+    vgs: [{name: data}]
+    lvs:
+      - name: home
+        base: data
+        extents: 100%FREE
+        luks:
+          name: inner
+          key: {env: INNER}
+          mkfs: {type: ext4, mount: {mount_point: /}}
 `,
     { keyFingerprints: { outer: 'a', inner: 'b' } },
   );
-  expect(graph.needs('encrypt.outer')).toEqual(['encrypt.inner', 'local_loop.image0', 'luks.outer', 'mkfs.mkfs_inner']);
-  expect(graph.needs('encrypt.inner')).toEqual(['luks.inner', 'luks.outer', 'mkfs.mkfs_inner']);
-  expect(graph.place('mkfs.mkfs_inner')).toEqual([{ container: 'luks.inner', offset: 0, length: (1024 - 32) * MIB }]);
+  expect(graph.needs('encrypt.outer')).toEqual(
+    expect.arrayContaining(['encrypt.inner', 'local_loop.image0', 'luks.outer', 'mkfs.mkfs_inner', 'vgs.data']),
+  );
+  expect(graph.needs('encrypt.inner')).toEqual(expect.arrayContaining(['luks.inner', 'lvs.home', 'mkfs.mkfs_inner']));
+  const length = (1004 - 16) * MIB;
+  expect(graph.place('mkfs.mkfs_inner')).toEqual([{ container: 'luks.inner', offset: 0, length }]);
   expect(graph.allNeeds('output.raw')).toContain('encrypt.inner');
+});
+
+it('a container straight in another one is made on devices', () => {
+  const graph = new Graph(
+    `
+- local_loop:
+    name: image0
+    size: 1GiB
+    luks: {name: outer, key: {env: OUTER}, luks: {name: inner, key: {env: INNER}, mkfs: {type: ext4, mount: {mount_point: /}}}}
+`,
+    { keyFingerprints: { outer: 'a', inner: 'b' } },
+  );
+  for (const address of ['luks.outer', 'luks.inner', 'mkfs.mkfs_inner'])
+    expect(graph.of(address).inputs['realisation'], address).toBe('attached');
 });
 
 describe('RAID', () => {
