@@ -3,7 +3,7 @@ import { needRoot } from '../support/privileges.ts';
 import { bundleProduct, removeProduct } from './support/bundle.ts';
 import { type Attack, forEach, killCount, type ProductRig } from './support/product.ts';
 import { applyOf, expectStackApplied, expectStackDestroyed } from './support/stack-checks.ts';
-import { OFFLINE } from './support/stack-images.ts';
+import { FULL, OFFLINE } from './support/stack-images.ts';
 import { buildUndisturbed, during, type Undisturbed, withRig } from './support/stack-rigs.ts';
 
 // The disks of examples/ are killed with SIGKILL while they are made: front and worker at every write of the state, and in the middle of what takes long.
@@ -11,7 +11,6 @@ import { buildUndisturbed, during, type Undisturbed, withRig } from './support/s
 
 /** Rigs that run at once. */
 const AT_ONCE = 3;
-const FULL = process.env['DIB_CRASH'] === 'full';
 const AT = new RegExp(process.env['DIB_CRASH_AT'] ?? '');
 const LONG = /^(mkfs|mkswap|mcopy|cryptsetup|fallocate|qemu-img)/;
 
