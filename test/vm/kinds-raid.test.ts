@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { MIB } from '../../src/blockdev/sizes.ts';
 import { useMachine } from './support/machine.ts';
 import { StackEngine } from './support/stack-engine.ts';
 
@@ -9,12 +8,11 @@ const engines: StackEngine[] = [];
 afterEach(async () => {
   while (engines.length > 0) await engines.pop()?.destroy();
   expect(await judge.run('cat', '/proc/mdstat')).not.toMatch(/^md/m);
-  expect(await judge.run('find', '/dev', '-name', 'dib-*')).toBe('');
   expect(await judge.run('losetup', '--list', '--noheadings')).toBe('');
 });
 
 /** An array over some disks, the first of them partitioned, with an ext4 file system on it. */
-function engine(members: number, raid: Record<string, string | number>, options: { shared?: boolean } = {}): StackEngine {
+function engine(members: number, raid: Record<string, string | number>): StackEngine {
   const disks = Array.from({ length: members }, (_, index) => `disk${index}`);
   const tree = [
     ...disks.map((name) => ({ local_loop: { name, size: '200MiB' } })),
@@ -22,7 +20,7 @@ function engine(members: number, raid: Record<string, string | number>, options:
     { raid: { name: 'data', base: ['part0', ...disks.slice(1)], ...raid } },
     { mkfs: { name: 'fs', base: 'data', type: 'ext4' } },
   ];
-  const made = new StackEngine(judge.machine(), judge.directory, tree, { realisation: 'attached', ...options });
+  const made = new StackEngine(judge.machine(), judge.directory, tree, { realisation: 'attached' });
   engines.push(made);
   return made;
 }
@@ -100,64 +98,6 @@ test('a creation that is killed leaves an array that its marker finds', async ()
   expect(await judge.run('cat', '/proc/mdstat')).not.toMatch(/^md/m);
   // And it can be made again over what was left.
   await made.apply();
-});
-
-test('an array that something else assembled is taken over under the private name', async () => {
-  const made = await engine(2, { level: 1 }, { shared: true }).apply('raid.data');
-  for (const address of made.below('raid.data')) await made.attach(address);
-  const members = ['partition.part0', 'local_loop.disk1'].map((address) => made.device(address));
-  await judge.run('mdadm', '--assemble', '--config=none', '/dev/md/data', ...members);
-  const device = await made.attachWithBelow('raid.data');
-  expect(await judge.run('mdadm', '--detail', '--export', device)).toMatch(/^MD_DEVNAME=dib-[0-9a-f]{16}$/m);
-  expect(await judge.run('mdadm', '--detail', '--export', device)).toMatch(/^MD_DEVICES=2$/m);
-});
-
-/** An array as the machine has it already, also called `data`. */
-async function withHostArray(identity: string, use: () => Promise<void>): Promise<void> {
-  const loops: string[] = [];
-  for (const name of ['a', 'b']) {
-    const file = `${judge.directory}/host-${name}.raw`;
-    await judge.run('rm', '--force', file);
-    await judge.run('truncate', '--size', String(100 * MIB), file);
-    loops.push(await judge.loop(file));
-  }
-  const name = ['--homehost=any', '--name=data', `--uuid=${identity}`];
-  await judge.run(
-    'mdadm',
-    '--create',
-    '/dev/md/data',
-    '--run',
-    ...name,
-    '--level=1',
-    '--raid-devices=2',
-    '--bitmap=none',
-    ...loops,
-  );
-  const before = await judge.run('mdadm', '--detail', '--export', '/dev/md/data');
-  try {
-    await use();
-    expect(await judge.run('mdadm', '--detail', '--export', '/dev/md/data')).toBe(before);
-  } finally {
-    await judge.run('mdadm', '--stop', '/dev/md/data');
-    for (const loop of loops) await judge.run('losetup', '--detach', loop);
-  }
-}
-
-test('an array of the machine itself with the same name is left alone', async () => {
-  const made = await engine(2, { level: 1 }, { shared: true }).apply();
-  await withHostArray('fedcba98-7654-3210-fedc-ba9876543210', async () => {
-    const device = await made.attachWithBelow('raid.data');
-    expect(await judge.run('blkid', '-p', '-o', 'value', '-s', 'TYPE', device)).toBe('ext4');
-    await made.detachAll();
-  });
-});
-
-test('an array of the machine itself with the same UUID is told, and left alone', async () => {
-  const made = await engine(2, { level: 1 }, { shared: true }).apply('raid.data');
-  await withHostArray(uuid(made), async () => {
-    await expect(made.attachWithBelow('raid.data')).rejects.toThrow(/^DIB_RAID_ID_IN_USE\nAnother copy of this array runs/);
-    await made.detachAll();
-  });
 });
 
 test('the probe says what is wrong with the members', async () => {
