@@ -123,7 +123,7 @@ test('the plan names what was asked for, and refuses what cannot be', () => {
     'worker vm (user-mode Linux), as requested\n',
   );
   expect(asUser(['plan', '--worker', 'userns', '--replace', 'mkfs.mkfs_root'], { status: 69 }).stderr).toContain(
-    'The worker userns cannot do this: the disk file is attached as loop devices',
+    'The worker userns cannot do this: the xfs file systems of the image are mounted',
   );
   expect(onHost.run(['plan', '--worker', 'host', '--machine', 'qemu'], { status: 64 }).stderr).toContain(
     '--machine qemu cannot be given with --worker host',
