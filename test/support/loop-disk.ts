@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -103,10 +104,11 @@ export class LoopDisk {
     }
   }
 
-  sha256(): string {
+  sha256({ length = Number.POSITIVE_INFINITY } = {}): string {
     if (this.#node !== '') run('blockdev', '--flushbufs', this.#node);
     run('sync', '--file-system', this.file);
-    return run('sha256sum', this.file).slice(0, 64);
+    if (length === Number.POSITIVE_INFINITY) return run('sha256sum', this.file).slice(0, 64);
+    return createHash('sha256').update(this.read(0, length)).digest('hex');
   }
 
   read(offset: number, length: number): Buffer {

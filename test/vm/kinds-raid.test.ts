@@ -15,7 +15,7 @@ afterEach(async () => {
 function engine(members: number, raid: Record<string, string | number>): StackEngine {
   const disks = Array.from({ length: members }, (_, index) => `disk${index}`);
   const tree = [
-    ...disks.map((name) => ({ local_loop: { name, size: '200MiB' } })),
+    ...disks.map((name) => ({ local_loop: { name, size: '48MiB' } })),
     { partitioning: { base: 'disk0', label: 'gpt', partitions: [{ name: 'part0', type: 'FD00', size: '100%' }] } },
     { raid: { name: 'data', base: ['part0', ...disks.slice(1)], ...raid } },
     { mkfs: { name: 'fs', base: 'data', type: 'ext4' } },

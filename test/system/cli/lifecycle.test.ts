@@ -3,10 +3,14 @@ import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync }
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { disk, Project, rootPartition, smallImage } from './project.ts';
 
+/** Without the first, the second still makes layers that no other test can have left in the cache. */
+const ELEMENTS = ['./elements/tiny', './elements/own'];
+
 let project: Project;
 beforeAll(() => {
-  project = new Project(smallImage({ elements: ['./elements/tiny'], outputs: ['raw', 'tar'] }));
+  project = new Project(smallImage({ elements: ELEMENTS, outputs: ['raw', 'tar'] }));
   project.hook('tiny', 'install.d/50-one', 'echo one > /etc/one');
+  project.hook('own', 'install.d/60-own', 'echo own > /etc/own');
 });
 afterAll(() => project.remove());
 
@@ -92,7 +96,7 @@ test('a package, a size, an output, an element: exactly what depends on it is ma
   project.apply();
   expect([existsSync(project.path('small.tar')), existsSync(project.path('small.tar.sha256'))]).toEqual([false, false]);
 
-  project.change({ elements: [] });
+  project.change({ elements: ELEMENTS.slice(1) });
   expect(project.reason('layer.install')).toMatch(/50-one/);
 });
 
@@ -101,7 +105,7 @@ test('a renamed disk: what carried the old name goes, layers stay', () => {
     { local_loop: { name: 'other', size: '600MiB' } },
     { partitioning: { base: 'other', label: 'gpt', partitions: [rootPartition()] } },
   ];
-  project.change({ elements: ['./elements/tiny'], block_device: renamed });
+  project.change({ elements: ELEMENTS, block_device: renamed });
   const planned = project.planned();
   expect(planned.filter((each) => each.startsWith('layer.'))).toEqual([]);
   expect(planned).toContain('local_loop.image0: delete');
