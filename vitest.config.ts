@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-const system = { fileParallelism: false, testTimeout: 900_000, hookTimeout: 900_000 };
+/** Tests of the real thing. Most keep little more than one processor busy, an emulated machine exactly one. */
+const real = { maxWorkers: 2, testTimeout: 900_000, hookTimeout: 900_000 };
 
 export default defineConfig({
   test: {
@@ -12,11 +13,10 @@ export default defineConfig({
           testTimeout: 60_000,
         },
       },
-      { test: { name: 'system', include: ['test/system/**/*.test.ts'], ...system } },
-      { test: { name: 'crash', include: ['test/crash/**/*.test.ts'], ...system } },
-      { test: { name: 'vm', include: ['test/vm/**/*.test.ts'], ...system } },
-      // An emulated machine starting up keeps little more than one processor busy.
-      { test: { name: 'boot', include: ['test/boot/**/*.test.ts'], ...system, fileParallelism: true, maxWorkers: 2 } },
+      { test: { name: 'system', include: ['test/system/**/*.test.ts'], ...real } },
+      { test: { name: 'crash', include: ['test/crash/**/*.test.ts'], ...real } },
+      { test: { name: 'vm', include: ['test/vm/**/*.test.ts'], ...real } },
+      { test: { name: 'boot', include: ['test/boot/**/*.test.ts'], ...real } },
     ],
   },
 });

@@ -1,13 +1,13 @@
 // `npm test`: set-up, all checks, then every test. Ends with the line `N passed, N failed`.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { main, ROOT, run, say, TOP, tryRun } from './host.mjs';
 import { setUp } from './setup.mjs';
 
-/** Vitest's projects, quickest first. The later ones need the machine for themselves, so they run one after another. */
-const PROJECTS = ['unit', 'system', 'crash', 'vm', 'boot'];
+/** Vitest's projects, quickest first: what can be told at once is told before the long ones begin. */
+const RUNS = [['unit'], ['system', 'crash', 'vm', 'boot']];
 
 /** The ordinary user that unprivileged builds are tested with: test/support/ordinary-user.ts. */
 const TEST_USER = 'dib-test';
@@ -18,27 +18,29 @@ await main(() => {
   else
     say('Not root: tests that need root will fail. `sudo npm test` runs all of them, `npm run test:unit` those that need none.');
   const checksPassed = tryRun(['node', 'scripts/check.mjs']) === 0;
-  const { passed, failed, status } = withFreshCache(runAll);
+  const { passed, failed, status } = withFreshCaches(runAll);
   if (!checksPassed) say('\nThe checks before the tests failed: see `npm run check`.');
   say(`\n${passed} passed, ${failed} failed`);
   return checksPassed && status === 0 && passed > 0 ? 0 : 1;
 });
 
-/** Layers that an earlier run left, perhaps by an earlier dib, must not hide what this one does wrong. All tests of a run share a cache. */
-function withFreshCache(body) {
-  if (process.env.DIB_IMAGE_CACHE) return body();
-  process.env.DIB_IMAGE_CACHE = mkdtempSync('/var/tmp/dib-test-cache-');
+/** Layers that an earlier run left, perhaps by an earlier dib, must not hide what this one does wrong. All tests of a run share the caches. */
+function withFreshCaches(body) {
+  const directory = mkdtempSync('/var/tmp/dib-test-cache-');
+  chmodSync(directory, 0o755);
+  process.env.DIB_IMAGE_CACHE ??= join(directory, 'root');
+  process.env.DIB_TEST_USER_CACHE ??= join(directory, 'user');
   try {
     return body();
   } finally {
-    rmSync(process.env.DIB_IMAGE_CACHE, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
   }
 }
 
 function runAll() {
   const total = { passed: 0, failed: 0, status: 0 };
-  for (const project of PROJECTS) {
-    const { passed, failed, status } = runProject(project);
+  for (const projects of RUNS) {
+    const { passed, failed, status } = runProjects(projects);
     total.passed += passed;
     total.failed += failed;
     if (status !== 0) total.status = 1;
@@ -54,12 +56,12 @@ function addTestUser() {
 }
 
 /** A file that could not even be loaded counts as one failed test. */
-function runProject(project) {
-  say(`\nTests: ${project}`);
+function runProjects(projects) {
+  say(`\nTests: ${projects.join(', ')}`);
   const directory = mkdtempSync(join(tmpdir(), 'dib-test-report-'));
   const report = join(directory, 'report.json');
   try {
-    const vitest = [join(TOP, 'node_modules/.bin/vitest'), 'run', '--project', project];
+    const vitest = [join(TOP, 'node_modules/.bin/vitest'), 'run', ...projects.flatMap((project) => ['--project', project])];
     const status = tryRun([...vitest, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]);
     if (!existsSync(report)) return { status: status ?? 1, passed: 0, failed: 1 };
     const { numPassedTests, numFailedTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
 import type { Machine } from '../../src/boot/argv.ts';
 import { findImages } from '../../src/boot/find-image.ts';
+import { ordinaryUserCache } from './caches.ts';
 import { dib } from './dib.ts';
 import { asOrdinaryUser, ordinaryUserIds } from './privileges.ts';
 import { type PlanJson, type Promises, promisesOf } from './promises.ts';
@@ -38,7 +39,7 @@ export interface BuiltImage {
 }
 
 export interface BuildOptions {
-  /** Not as root, with a cache of that user's own. */
+  /** Not as root. */
   readonly ordinaryUser?: boolean;
   /** Variables of dib besides its own. */
   readonly environment?: Readonly<Record<string, string>>;
@@ -86,6 +87,6 @@ export function buildImage(image: ImageText, options: BuildOptions = {}): BuiltI
 function forOrdinaryUser(directory: string): typeof dib {
   const { uid, gid } = ordinaryUserIds();
   for (const path of [directory, join(directory, 'image.yaml')]) chownSync(path, uid, gid);
-  const environment = ['env', `HOME=${directory}`, `DIB_IMAGE_CACHE=${join(directory, 'cache')}`];
+  const environment = ['env', `HOME=${directory}`, `DIB_IMAGE_CACHE=${ordinaryUserCache()}`];
   return (args, how) => dib(args, { cwd: directory, ...how, prefix: [...asOrdinaryUser(), ...environment] });
 }

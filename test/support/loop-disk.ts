@@ -28,6 +28,8 @@ export interface LoopDiskOptions {
 export class LoopDisk {
   readonly file: string;
   readonly path: string;
+  /** A directory to mount the disk at. */
+  readonly mountPoint: string;
   readonly #options: LoopDiskOptions;
   readonly #directory: string;
   readonly #names: string;
@@ -44,6 +46,8 @@ export class LoopDisk {
     this.file = join(this.#directory, 'disk.img');
     this.path = join(this.#names, 'by-id-4711');
     const { size = 700, random = false } = options;
+    this.mountPoint = join(this.#directory, 'mnt');
+    mkdirSync(this.mountPoint);
     run('truncate', '--size', `${size}M`, this.file);
     if (random) run('dd', 'if=/dev/urandom', `of=${this.file}`, 'bs=1M', `count=${size}`, 'conv=notrunc', 'status=none');
   }
@@ -94,13 +98,11 @@ export class LoopDisk {
 
   /** Calls `body` with a directory in which a device is mounted. */
   mounted<T>(device: string, body: (directory: string) => T): T {
-    const directory = join(this.#directory, 'mnt');
-    mkdirSync(directory, { recursive: true });
-    run('mount', device, directory);
+    run('mount', device, this.mountPoint);
     try {
-      return body(directory);
+      return body(this.mountPoint);
     } finally {
-      run('umount', directory);
+      run('umount', this.mountPoint);
     }
   }
 

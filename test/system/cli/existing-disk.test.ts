@@ -274,8 +274,8 @@ describe('a disk is left alone', () => {
       'DIB_DISK_IN_USE',
       () => {
         execFileSync('mkfs.ext4', ['-q', disk.node]);
-        execFileSync('mount', ['--read-only', disk.node, '/mnt']);
-        return () => execFileSync('umount', ['/mnt']);
+        execFileSync('mount', ['--read-only', disk.node, disk.mountPoint]);
+        return () => execFileSync('umount', [disk.mountPoint]);
       },
     ],
     [

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ordinaryUserCache } from '../../support/caches.ts';
 import { asOrdinaryUser, ordinaryUserIds } from '../../support/privileges.ts';
 // @ts-expect-error: plain JavaScript, also run by itself
 import { treeManifest } from '../../support/tree-manifest.mjs';
@@ -18,14 +19,11 @@ const image = smallImage({
 });
 let ofRoot: Project;
 let ofUser: Project;
-let cache: string;
 beforeAll(() => {
   ofRoot = new Project(image);
-  ofUser = new Project(image);
+  ofUser = new Project(image, ordinaryUserCache());
   for (const project of [ofRoot, ofUser]) oddFiles(project);
   const { uid, gid } = ordinaryUserIds();
-  cache = process.env['DIB_TEST_USER_CACHE'] ?? mkdtempSync('/var/tmp/dib-test-user-cache-');
-  chownSync(cache, uid, gid);
   execFileSync('chown', ['-R', `${uid}:${gid}`, ofUser.directory]);
 });
 afterAll(() => {
@@ -33,11 +31,10 @@ afterAll(() => {
   asUser(['destroy', '--auto-approve', '--outputs']);
   ofUser.expectNothingLeft();
   rmSync(ofUser.directory, { recursive: true });
-  if (process.env['DIB_TEST_USER_CACHE'] === undefined) rmSync(cache, { recursive: true });
 });
 
 function asUser(args: readonly string[], status = 0) {
-  return ofUser.run(args, { status, prefix: asOrdinaryUser(), env: { DIB_IMAGE_CACHE: cache, HOME: ofUser.directory } });
+  return ofUser.run(args, { status, prefix: asOrdinaryUser(), env: { HOME: ofUser.directory } });
 }
 
 function manifestOf(project: Project): Record<string, string> {

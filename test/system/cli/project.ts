@@ -5,13 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { Ajv } from 'ajv';
 import { expect } from 'vitest';
 import { stringify } from 'yaml';
+import { CACHE } from '../../support/caches.ts';
 import { needRoot } from '../../support/privileges.ts';
 
 const TOP = fileURLToPath(new URL('../../..', import.meta.url));
 const DIB = join(TOP, 'bin/dib.js');
-
-/** Shared by the tests of this directory, so that a base is made once; `npm test` gives one of its own to all tests. */
-export const CACHE = process.env['DIB_IMAGE_CACHE'] ?? '/var/tmp/dib-cli-test/cache';
 
 export interface Result {
   readonly status: number | null;
@@ -50,10 +48,12 @@ const isEvent = new Ajv({ strict: false, formats: { 'date-time': true } }).compi
 /** An image.yaml in a directory of its own, worked on through the command line alone. */
 export class Project {
   readonly directory: string;
+  readonly cache: string;
   #image: Record<string, unknown> = {};
 
-  constructor(image: Record<string, unknown> = smallImage()) {
+  constructor(image: Record<string, unknown> = smallImage(), cache = CACHE) {
     needRoot();
+    this.cache = cache;
     this.directory = mkdtempSync('/var/tmp/dib-test-cli-');
     this.write(image);
   }
@@ -87,7 +87,7 @@ export class Project {
       PATH: process.env['PATH'] ?? '',
       HOME: process.env['HOME'] ?? '/root',
       LC_ALL: 'C',
-      DIB_IMAGE_CACHE: CACHE,
+      DIB_IMAGE_CACHE: this.cache,
       ...more,
     };
   }
@@ -185,7 +185,7 @@ export class Project {
 
   /** Nothing of it is attached, mounted, running, or half-made in the cache. */
   expectNothingLeft(): void {
-    expect(leftOf(this.directory)).toEqual({ loops: [], mounts: [], processes: [], building: [], work: [] });
+    expect(leftOf(this.directory, this.cache)).toEqual({ loops: [], mounts: [], processes: [], building: [], work: [] });
   }
 
   /** Tears everything down, checks that nothing is left, and removes the directory. */
@@ -205,16 +205,23 @@ function lines(text: string, pattern: string): string[] {
   return text.split('\n').filter((line) => line.includes(pattern));
 }
 
-function leftOf(directory: string) {
+function leftOf(directory: string, cache: string) {
   const run = (program: string, ...args: string[]) => spawnSync(program, args, { encoding: 'utf8' }).stdout;
   const listed = (path: string) => (existsSync(path) ? readdirSync(path) : []);
   return {
     loops: lines(run('losetup', '--all'), directory),
     mounts: lines(readFileSync('/proc/self/mountinfo', 'utf8'), directory),
     processes: lines(run('ps', '-eo', 'pid,args'), directory),
-    building: lines(listed(join(CACHE, 'building')).join('\n'), '').filter((name) => name !== ''),
+    building: listed(join(cache, 'building')).filter((name) => isAbandoned(join(cache, 'building', name))),
     work: listed(join(directory, '.dib/work')).filter((name) => !existsSync(join(directory, '.dib/state.json')) && name !== ''),
   };
+}
+
+/** Whether what is built in a cache, perhaps for another test, has no builder any more: that one holds a lock. */
+function isAbandoned(building: string): boolean {
+  const lock = building.endsWith('.lock') ? building : `${building}.lock`;
+  const held = existsSync(lock) && spawnSync('flock', ['--nonblock', lock, 'true']).status !== 0;
+  return !held && existsSync(building);
 }
 
 /** Debian without a kernel on one ext4 partition: made in seconds once the base is in the cache. */

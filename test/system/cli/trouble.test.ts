@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { CACHE, Project, smallImage } from './project.ts';
+import { CACHE } from '../../support/caches.ts';
+import { Project, smallImage } from './project.ts';
 
 let project: Project;
 beforeAll(() => {
@@ -122,33 +124,41 @@ test('two builds at once share the cache: one makes a layer, the other takes it'
   }
 });
 
-test('the cache lists and prunes layers: least recently used first, none that a build uses', async () => {
-  const listed = () =>
-    JSON.parse(project.run(['cache', 'list', '--json']).stdout) as { directory: string; layers: { id: string; size: number }[] };
-  const before = listed();
-  expect(before.directory).toBe(CACHE);
-  expect(project.run(['cache', 'list']).stdout).toContain(`${before.layers.length} layers, `);
-  expect(project.run(['cache', 'prune', '--max-size', '1TiB']).stdout).toBe('Removed 0 layers, 0 B.\n');
-  expect(project.run(['cache', 'prune', '--max-size', 'much'], { status: 64 }).stderr).toContain(
-    'Give a number with MiB, GiB or TiB',
-  );
-  const total = before.layers.reduce((sum, layer) => sum + layer.size, 0);
-  const { removed } = JSON.parse(project.run(['cache', 'prune', '--json', '--max-size', `${total - 1}B`]).stdout) as {
-    removed: { id: string }[];
-  };
-  expect(removed).toHaveLength(1);
+/** A directory with all layers of the cache: taking some away there takes them from no other test. */
+function ownCache(): string {
+  const cache = mkdtempSync('/var/tmp/dib-test-cache-');
+  execFileSync('cp', ['--archive', '--reflink=auto', join(CACHE, 'layers'), join(CACHE, 'mapping'), cache]);
+  return cache;
+}
 
-  project.hook('tiny', 'install.d/50-tiny', 'sleep 5', 'date > /etc/tiny');
-  const build = project.start(['apply', '--auto-approve']);
-  await build.until(/50-tiny/);
-  const own = new Map(
-    (JSON.parse(project.run(['state', 'show', 'layer.packages']).stdout) as { outputs: { layers: string[] } }).outputs.layers.map(
-      (id) => [id, true],
-    ),
-  );
-  project.run(['cache', 'prune', '--max-size', '0MiB', '--json'], { env: { DIB_IMAGE_CACHE: CACHE } });
-  const left = listed().layers.map(({ id }) => id);
-  expect([...own.keys()].filter((id) => !left.includes(id))).toEqual([]);
-  expect((await build.ended).status).toBe(0);
-  project.expectNothingLeft();
+test('the cache lists and prunes layers: least recently used first, none that a build uses', async () => {
+  const own = new Project(smallImage({ elements: ['./elements/tiny'] }), ownCache());
+  const listed = () =>
+    JSON.parse(own.run(['cache', 'list', '--json']).stdout) as { directory: string; layers: { id: string; size: number }[] };
+  try {
+    const before = listed();
+    expect(before.directory).toBe(own.cache);
+    expect(own.run(['cache', 'list']).stdout).toContain(`${before.layers.length} layers, `);
+    expect(own.run(['cache', 'prune', '--max-size', '1TiB']).stdout).toBe('Removed 0 layers, 0 B.\n');
+    expect(own.run(['cache', 'prune', '--max-size', 'much'], { status: 64 }).stderr).toContain(
+      'Give a number with MiB, GiB or TiB',
+    );
+    const total = before.layers.reduce((sum, layer) => sum + layer.size, 0);
+    const { removed } = JSON.parse(own.run(['cache', 'prune', '--json', '--max-size', `${total - 1}B`]).stdout) as {
+      removed: { id: string }[];
+    };
+    expect(removed).toHaveLength(1);
+
+    own.hook('tiny', 'install.d/50-tiny', 'sleep 5', 'date > /etc/tiny');
+    const build = own.start(['apply', '--auto-approve']);
+    await build.until(/50-tiny/);
+    const used = JSON.parse(own.run(['state', 'show', 'layer.packages']).stdout) as { outputs: { layers: string[] } };
+    own.run(['cache', 'prune', '--max-size', '0MiB', '--json']);
+    const left = listed().layers.map(({ id }) => id);
+    expect(used.outputs.layers.filter((id) => !left.includes(id))).toEqual([]);
+    expect((await build.ended).status).toBe(0);
+  } finally {
+    own.remove();
+    rmSync(own.cache, { recursive: true });
+  }
 });

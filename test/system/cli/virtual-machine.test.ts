@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { chownSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ordinaryUserCache } from '../../support/caches.ts';
 import { asOrdinaryUser, ordinaryUserIds } from '../../support/privileges.ts';
 // @ts-expect-error: plain JavaScript, also run by itself
 import { treeManifest } from '../../support/tree-manifest.mjs';
@@ -19,13 +20,10 @@ const image = smallImage({
 let onHost: Project;
 let inQemu: Project;
 let ofUser: Project;
-let cache: string;
 beforeAll(() => {
-  [onHost, inQemu, ofUser] = [new Project(image), new Project(image), new Project(image)];
+  [onHost, inQemu, ofUser] = [new Project(image), new Project(image), new Project(image, ordinaryUserCache())];
   for (const project of [onHost, inQemu, ofUser]) oddFiles(project);
   const { uid, gid } = ordinaryUserIds();
-  cache = process.env['DIB_TEST_USER_CACHE'] ?? mkdtempSync('/var/tmp/dib-test-user-cache-');
-  chownSync(cache, uid, gid);
   execFileSync('chown', ['-R', `${uid}:${gid}`, ofUser.directory]);
 });
 afterAll(() => {
@@ -34,11 +32,10 @@ afterAll(() => {
   asUser(['destroy', '--auto-approve', '--outputs']);
   ofUser.expectNothingLeft();
   rmSync(ofUser.directory, { recursive: true });
-  if (process.env['DIB_TEST_USER_CACHE'] === undefined) rmSync(cache, { recursive: true });
 });
 
 function asUser(args: readonly string[], options: RunOptions = {}) {
-  const env = { DIB_IMAGE_CACHE: cache, HOME: ofUser.directory, ...options.env };
+  const env = { HOME: ofUser.directory, ...options.env };
   return ofUser.run(args, { ...options, prefix: asOrdinaryUser(), env });
 }
 
