@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-/** Tests of the real thing. Most keep little more than one processor busy, an emulated machine exactly one. */
-const real = { maxWorkers: 2, testTimeout: 900_000, hookTimeout: 900_000 };
+/** Tests of the real thing run one after another; `npm test` runs some of these projects beside each other. */
+const real = { fileParallelism: false, testTimeout: 900_000, hookTimeout: 900_000 };
 
 export default defineConfig({
   test: {

@@ -11,7 +11,8 @@ export const ROOT = process.getuid?.() === 0;
 /** The table that `dib doctor` shows: see src/exec/tools.ts. */
 export const TOOLS = JSON.parse(readFileSync(join(TOP, 'src/exec/tools.json'), 'utf8'));
 
-const SEARCH_PATH = [
+/** Where programs are looked for: PATH, and where it lacks them, the directories of programs for root. */
+export const SEARCH_PATH = [
   ...new Set([
     ...(process.env.PATH ?? '').split(':').filter((directory) => directory.startsWith('/')),
     '/usr/local/sbin',

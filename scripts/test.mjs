@@ -1,50 +1,65 @@
 // `npm test`: set-up, all checks, then every test. Ends with the line `N passed, N failed`.
-import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { main, ROOT, run, say, TOP, tryRun } from './host.mjs';
+import { createInterface } from 'node:readline';
+import { main, ROOT, run, SEARCH_PATH, say, TOP, tryRun } from './host.mjs';
 import { setUp } from './setup.mjs';
 
-/** Vitest's projects, quickest first: what can be told at once is told before the long ones begin. */
-const RUNS = [['unit'], ['system', 'crash', 'vm', 'boot']];
+/** Runs of vitest beside each other: as many as keep a small machine busy, since an emulated machine and most builds use one processor. */
+const LANES = 2;
 
 /** The ordinary user that unprivileged builds are tested with: test/support/ordinary-user.ts. */
 const TEST_USER = 'dib-test';
 
-await main(() => {
+await main(async () => {
   setUp(['build', 'optional', 'test']);
   if (ROOT) addTestUser();
   else
     say('Not root: tests that need root will fail. `sudo npm test` runs all of them, `npm run test:unit` those that need none.');
   const checksPassed = tryRun(['node', 'scripts/check.mjs']) === 0;
-  const { passed, failed, status } = withFreshCaches(runAll);
+  const { passed, failed, status } = await withFreshCaches(runAll);
   if (!checksPassed) say('\nThe checks before the tests failed: see `npm run check`.');
   say(`\n${passed} passed, ${failed} failed`);
   return checksPassed && status === 0 && passed > 0 ? 0 : 1;
 });
 
 /** Layers that an earlier run left, perhaps by an earlier dib, must not hide what this one does wrong. All tests of a run share the caches. */
-function withFreshCaches(body) {
+async function withFreshCaches(body) {
   const directory = mkdtempSync('/var/tmp/dib-test-cache-');
   chmodSync(directory, 0o755);
   process.env.DIB_IMAGE_CACHE ??= join(directory, 'root');
   process.env.DIB_TEST_USER_CACHE ??= join(directory, 'user');
   try {
-    return body();
+    return await body();
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-function runAll() {
+/** Longest first, and what is short fills the lanes at the end. */
+async function runAll() {
+  const boots = readdirSync(join(TOP, 'test/boot')).filter((name) => name.endsWith('.test.ts'));
+  const queue = [
+    { name: 'system', only: ['--project', 'system'] },
+    { name: 'crash', only: ['--project', 'crash'] },
+    { name: 'vm', only: ['--project', 'vm'] },
+    ...boots.map((file) => ({ name: `boot ${file.split('.')[0]}`, only: ['--project', 'boot', `test/boot/${file}`] })),
+  ];
   const total = { passed: 0, failed: 0, status: 0 };
-  for (const projects of RUNS) {
-    const { passed, failed, status } = runProjects(projects);
+  const add = ({ passed, failed, status }) => {
     total.passed += passed;
     total.failed += failed;
     if (status !== 0) total.status = 1;
-  }
+  };
+  // What can be told at once is told before the long ones begin.
+  add(await runTests({ name: 'unit', only: ['--project', 'unit'] }));
+  const lane = async () => {
+    for (let job = queue.shift(); job !== undefined; job = queue.shift()) add(await runTests(job));
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
   return total;
 }
 
@@ -55,19 +70,40 @@ function addTestUser() {
   run(['useradd', '--create-home', '--shell', '/bin/bash', TEST_USER]);
 }
 
-/** A file that could not even be loaded counts as one failed test. */
-function runProjects(projects) {
-  say(`\nTests: ${projects.join(', ')}`);
+/**
+ * Each run has a mount namespace of its own (mount_namespaces(7)): a process that another run starts in a new namespace would otherwise take a copy
+ * of its mounts along, and so keep devices busy. A file that could not even be loaded counts as one failed test.
+ */
+async function runTests({ name, only }) {
   const directory = mkdtempSync(join(tmpdir(), 'dib-test-report-'));
   const report = join(directory, 'report.json');
+  const apart = ROOT ? ['unshare', '--mount', '--propagation', 'private'] : [];
+  const vitest = [process.execPath, join(TOP, 'node_modules/vitest/vitest.mjs'), 'run', ...only];
   try {
-    const vitest = [join(TOP, 'node_modules/.bin/vitest'), 'run', ...projects.flatMap((project) => ['--project', project])];
-    const status = tryRun([...vitest, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]);
-    if (!existsSync(report)) return { status: status ?? 1, passed: 0, failed: 1 };
+    const status = await runPrefixed(name, [
+      ...apart,
+      ...vitest,
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+    ]);
+    if (!existsSync(report)) return { status, passed: 0, failed: 1 };
     const { numPassedTests, numFailedTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
     const unloaded = testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length;
-    return { status: status ?? 1, passed: numPassedTests, failed: numFailedTests + unloaded };
+    return { status, passed: numPassedTests, failed: numFailedTests + unloaded };
   } finally {
     rmSync(directory, { recursive: true });
   }
+}
+
+/** Runs a command beside others, its name before every line that it prints; gives its exit status. */
+async function runPrefixed(name, [file, ...args]) {
+  const env = { ...process.env, PATH: SEARCH_PATH.join(':') };
+  const child = spawn(file, args, { cwd: TOP, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  for (const stream of [child.stdout, child.stderr])
+    createInterface({ input: stream }).on('line', (line) => {
+      if (line.trim() !== '') say(`${name.padEnd(6)} | ${line}`);
+    });
+  const [status] = await once(child, 'close');
+  return status ?? 1;
 }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
+  constants,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -28,10 +29,9 @@ export interface LoopDiskOptions {
 export class LoopDisk {
   readonly file: string;
   readonly path: string;
-  /** A directory to mount the disk at. */
-  readonly mountPoint: string;
   readonly #options: LoopDiskOptions;
   readonly #directory: string;
+  readonly #mountPoint: string;
   readonly #names: string;
   #node = '';
 
@@ -46,8 +46,8 @@ export class LoopDisk {
     this.file = join(this.#directory, 'disk.img');
     this.path = join(this.#names, 'by-id-4711');
     const { size = 700, random = false } = options;
-    this.mountPoint = join(this.#directory, 'mnt');
-    mkdirSync(this.mountPoint);
+    this.#mountPoint = join(this.#directory, 'mnt');
+    mkdirSync(this.#mountPoint);
     run('truncate', '--size', `${size}M`, this.file);
     if (random) run('dd', 'if=/dev/urandom', `of=${this.file}`, 'bs=1M', `count=${size}`, 'conv=notrunc', 'status=none');
   }
@@ -96,14 +96,13 @@ export class LoopDisk {
     return path;
   }
 
-  /** Calls `body` with a directory in which a device is mounted. */
-  mounted<T>(device: string, body: (directory: string) => T): T {
-    run('mount', device, this.mountPoint);
-    try {
-      return body(this.mountPoint);
-    } finally {
-      run('umount', this.mountPoint);
-    }
+  /** Mounts the disk, or a partition of it; the result undoes that. */
+  mount(device = this.#node, ...options: readonly string[]): () => void {
+    run('mount', ...options, device, this.#mountPoint);
+    return () => {
+      run('umount', this.#mountPoint);
+      waitUntilFree(device);
+    };
   }
 
   sha256({ length = Number.POSITIVE_INFINITY } = {}): string {
@@ -163,4 +162,21 @@ export class LoopDisk {
 
 function run(program: string, ...args: string[]): string {
   return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+/**
+ * Waits until nothing has a device mounted or otherwise for itself (open(2): O_EXCL of a block device). A mount namespace that another test made
+ * meanwhile has a copy of the mount, which lasts as long as that test's processes.
+ */
+function waitUntilFree(device: string): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (;;) {
+    try {
+      closeSync(openSync(device, constants.O_RDONLY | constants.O_EXCL));
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+      Atomics.wait(pause, 0, 0, 100);
+    }
+  }
 }

@@ -142,7 +142,9 @@ describe('an image is written to a disk of the machine', () => {
     project.apply();
     disk.showPartitions();
     const root = `${disk.node}p2`;
-    disk.mounted(root, () => expect(refusal(['plan', '--replace', 'disk.target'])).toBe('DIB_DISK_IN_USE'));
+    const unmount = disk.mount(root);
+    expect(refusal(['plan', '--replace', 'disk.target'])).toBe('DIB_DISK_IN_USE');
+    unmount();
     disk.hidePartitions();
     expect(project.planned()).toEqual([]);
     expect(refusal(['plan', '--replace', 'disk.target'])).toBe('DIB_DISK_NOT_EMPTY');
@@ -274,8 +276,7 @@ describe('a disk is left alone', () => {
       'DIB_DISK_IN_USE',
       () => {
         execFileSync('mkfs.ext4', ['-q', disk.node]);
-        execFileSync('mount', ['--read-only', disk.node, disk.mountPoint]);
-        return () => execFileSync('umount', [disk.mountPoint]);
+        return disk.mount(disk.node, '--read-only');
       },
     ],
     [

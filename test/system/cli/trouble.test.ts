@@ -135,6 +135,7 @@ test('the cache lists and prunes layers: least recently used first, none that a 
   const own = new Project(smallImage({ elements: ['./elements/tiny'] }), ownCache());
   const listed = () =>
     JSON.parse(own.run(['cache', 'list', '--json']).stdout) as { directory: string; layers: { id: string; size: number }[] };
+  own.hook('tiny', 'install.d/50-tiny', 'sleep infinity');
   try {
     const before = listed();
     expect(before.directory).toBe(own.cache);
@@ -149,16 +150,16 @@ test('the cache lists and prunes layers: least recently used first, none that a 
     };
     expect(removed).toHaveLength(1);
 
-    own.hook('tiny', 'install.d/50-tiny', 'sleep 5', 'date > /etc/tiny');
     const build = own.start(['apply', '--auto-approve']);
-    await build.until(/50-tiny/);
+    await build.until(/^layer\.install: install\.d\/50-tiny/m);
     const used = JSON.parse(own.run(['state', 'show', 'layer.packages']).stdout) as { outputs: { layers: string[] } };
     own.run(['cache', 'prune', '--max-size', '0MiB', '--json']);
     const left = listed().layers.map(({ id }) => id);
     expect(used.outputs.layers.filter((id) => !left.includes(id))).toEqual([]);
-    expect((await build.ended).status).toBe(0);
-  } finally {
+    for (const _ of [1, 2, 3]) build.signal('SIGINT');
+    expect((await build.ended).status).toBe(130);
     own.remove();
+  } finally {
     rmSync(own.cache, { recursive: true });
   }
 });

@@ -59,11 +59,11 @@ describe('before the first action on a disk', () => {
     expect(await code(other.take(request()))).toBe('DIB_DISK_CHANGED');
     execFileSync('mkfs.ext4', ['-q', disk.node]);
     const guard = new DeviceGuard([await permit()]);
-    execFileSync('mount', [disk.node, disk.mountPoint]);
+    const unmount = disk.mount();
     try {
       expect(await code(guard.take(request()))).toBe('DIB_DISK_IN_USE');
     } finally {
-      execFileSync('umount', [disk.mountPoint]);
+      unmount();
     }
     disk.unplug();
     expect(await code(guard.take(request()))).toBe('DIB_DISK_ABSENT');
@@ -96,11 +96,11 @@ describe('between the actions of a run', () => {
     execFileSync('mkfs.ext4', ['-q', disk.node]);
     const guard = new DeviceGuard([await permit()]);
     (await guard.take(request())).release();
-    execFileSync('mount', [disk.node, disk.mountPoint]);
+    const unmount = disk.mount();
     try {
       expect(await code(guard.take(request()))).toBe('DIB_DISK_IN_USE');
     } finally {
-      execFileSync('umount', [disk.mountPoint]);
+      unmount();
     }
     const again = await guard.take(request());
     again.release();
