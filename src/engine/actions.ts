@@ -9,6 +9,7 @@ import { findResource } from '../state/state.ts';
 import type { StateStore } from '../state/store.ts';
 import { recordMarker } from '../state/transitions.ts';
 import type { Hook, Operation } from './events.ts';
+import { withFullDiskExplained } from './full-disk.ts';
 import type { Interrupts } from './interrupts.ts';
 import { forAction, type Machines } from './machines.ts';
 import type { Emit } from './report.ts';
@@ -125,6 +126,7 @@ function contextOf(
   const killSignal = action.teardown === true ? interrupts.giveUp : interrupts.kill;
   const options = { log, signal, killSignal, address };
   const runner = createRunner(options);
+  const explained = <T>(running: Promise<T>) => withFullDiskExplained([paths.work, paths.state, paths.cache], running);
   return {
     address,
     paths,
@@ -134,8 +136,11 @@ function contextOf(
     renew: action.renew,
     readOnly: surroundings.readOnly,
     logFile: log.path,
-    run: (command) => runner.run(command),
-    machine: async () => forAction(action.machine ?? (await surroundings.machines.open()), options),
+    run: (command) => explained(runner.run(command)),
+    machine: async () => {
+      const machine = forAction(action.machine ?? (await explained(surroundings.machines.open())), options);
+      return { ...machine, run: (command) => explained(machine.run(command)) };
+    },
     outputs: (other) => {
       const resource = findResource(store.current, other);
       if (resource === undefined || resource.status === 'creating')

@@ -7,6 +7,7 @@ import { hostFiles } from '../host/files.ts';
 import { type OwnFiles, standingOn } from '../host/standing.ts';
 import { kernelPath, ownFiles } from '../plan/own-files.ts';
 import type { Plan } from '../plan/plan.ts';
+import { giveReserve } from '../state/reserve.ts';
 import type { State } from '../state/state.ts';
 import { removeResource } from '../state/transitions.ts';
 import type { Surroundings } from './actions.ts';
@@ -33,6 +34,7 @@ export async function destroyPlan(plan: Plan, surroundings: Surroundings, collec
     await collect?.();
     await rm(paths.scratch, { recursive: true, force: true });
     await rm(paths.work, { recursive: true, force: true });
+    await giveReserve(paths.state);
     failures.push(...leftOver(await findRemainders([paths.work])));
   }
   return { added: 0, changed: 0, removed, failures, notRun };

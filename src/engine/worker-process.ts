@@ -7,6 +7,7 @@ import type { Machine } from '../exec/machine.ts';
 import { ownFiles } from '../plan/own-files.ts';
 import { openScratch } from '../rootfs/scratch.ts';
 import { readHost } from '../state/host.ts';
+import { keepReserve } from '../state/reserve.ts';
 import type { Host } from '../state/state.ts';
 import { openState, type StateStore } from '../state/store.ts';
 import type { Surroundings } from './actions.ts';
@@ -83,12 +84,13 @@ async function carryOut(
   interrupts: Interrupts,
   io: WorkerIo,
 ): Promise<ExitCode> {
-  const { plan, paths } = job;
+  const { plan, paths, operation } = job;
   const host = await readHost();
-  const opened = await openState(paths.state, { dibVersion: plan.dib_version, image: plan.image, host });
+  const opened = await openState(paths.state, { dibVersion: plan.dib_version, image: plan.image, host, operation });
   const store = io.wrapStore?.(opened) ?? opened;
   // Before anything else is made: where there is a state, destroy knows that there is something to look for.
   await store.update((state) => state);
+  if (operation === 'apply') await keepReserve(paths.state);
   const logs = await makeLogDirectory(join(paths.state, 'logs'), store.current.serial);
   const scratch = await openScratch(paths.scratch);
   try {

@@ -1,5 +1,6 @@
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { isDiskFull } from '../util/disk-full.ts';
 
 /** The log of one action: everything its processes print, in the order of arrival. Mode 0600; opened at the first write. */
 export interface ActionLog {
@@ -8,18 +9,27 @@ export interface ActionLog {
   close(): void;
 }
 
-/** Appends to `path`. Writes are synchronous, so that the log is whole when the process is killed. */
+/**
+ * Appends to `path`. Writes are synchronous, so that the log is whole when the process is killed. What a full disk has no room for is left out: a log
+ * must not end what it tells of.
+ */
 export function openActionLog(path: string): ActionLog {
   let fd: number | undefined;
+  const append = (bytes: Uint8Array) => {
+    if (fd === undefined) {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      fd = openSync(path, 'a', 0o600);
+    }
+    for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+  };
   return {
     path,
     write(data) {
-      if (fd === undefined) {
-        mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-        fd = openSync(path, 'a', 0o600);
+      try {
+        append(typeof data === 'string' ? Buffer.from(data) : data);
+      } catch (error) {
+        if (!isDiskFull(error)) throw error;
       }
-      const bytes = typeof data === 'string' ? Buffer.from(data) : data;
-      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
     },
     close() {
       if (fd !== undefined) closeSync(fd);

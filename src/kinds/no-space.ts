@@ -49,11 +49,12 @@ export async function explainNoSpace(
   where: { context: ActionContext; directory: string | undefined; capacity: number; type: string },
 ): Promise<void> {
   if (!(error instanceof DibError) || where.directory === undefined) return;
+  const hostIsFull = error.diagnostics.some((each) => each.code === 'DIB_DISK_FULL');
   const said = error.diagnostics.map((each) => `${each.summary}\n${each.detail ?? ''}`).join('\n');
-  if (!FULL.test(said)) return;
+  if (!hostIsFull && !FULL.test(said)) return;
   const { bytes, inodes } = await measureTree(where.directory);
   const need = bytes + inodes * INODE;
-  if (need < where.capacity * ROOMY) {
+  if (hostIsFull || need < where.capacity * ROOMY) {
     fail({
       code: 'DIB_DISK_FULL',
       summary: `No space is left on this machine, where the ${where.type} file system is made: \`${where.context.paths.work}\``,

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { acquireFileLock } from '../exec/file-lock.ts';
+import { isDiskFull } from '../util/disk-full.ts';
 
 /** A directory for the temporary files of one run. */
 export interface Scratch {
@@ -18,7 +19,10 @@ export async function openScratch(directory: string): Promise<Scratch> {
   // Another run that collects may hold a lock file that it has just found, for a moment, and then remove it.
   const lock = await acquireFileLock(lockOf(directory), { timeout: COLLECTING });
   if (lock === undefined) throw new Error(`${directory} belongs to another run`);
-  await mkdir(directory, { recursive: true });
+  await mkdir(directory, { recursive: true }).catch((error: unknown) => {
+    // Those who need it say so; a destroy, which would free the disk, does not.
+    if (!isDiskFull(error)) throw error;
+  });
   return {
     async close() {
       await rm(directory, { recursive: true, force: true });

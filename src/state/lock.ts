@@ -7,6 +7,7 @@ import { quotedPath } from '../diagnostics/printable.ts';
 import { acquireFileLock } from '../exec/file-lock.ts';
 import { writeFileAtomic } from '../util/atomic-file.ts';
 import { userName } from '../util/user-name.ts';
+import { withReserve } from './reserve.ts';
 import { ensureStateDirectory } from './store.ts';
 
 /** Who holds a lock: state.lock.info. For people only: what counts is the kernel's lock. */
@@ -62,7 +63,7 @@ export async function lockState(directory: string, options: LockOptions): Promis
     pid: process.pid,
     since: now().toISOString(),
   };
-  await writeFileAtomic(infoPath(directory), `${JSON.stringify(info)}\n`);
+  await withReserve(directory, options.operation, () => writeFileAtomic(infoPath(directory), `${JSON.stringify(info)}\n`));
   return {
     fd: lock.fd,
     release: async () => {

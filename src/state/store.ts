@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, copyFile, mkdir, readFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '../diagnostics/errors.ts';
 import { quotedPath } from '../diagnostics/printable.ts';
 import { syncDirectory, writeFileAtomic } from '../util/atomic-file.ts';
+import { isDiskFull } from '../util/disk-full.ts';
 import { canonicalJson, type Json } from '../util/json.ts';
 import { formatState, parseState } from './format.ts';
+import { backupPath, withReserve } from './reserve.ts';
 import { emptyState, type Host, type State, type StateImage } from './state.ts';
 
 /** The state of one image: what is in memory is what is on disk. */
@@ -58,6 +60,8 @@ export interface OpenOptions {
   readonly dibVersion: string;
   readonly image: StateImage;
   readonly host: Host;
+  /** `apply`, `destroy`, ... */
+  readonly operation?: string | undefined;
 }
 
 /** Opens the state for changes, which the caller's lock must protect. The file is made by the first change. */
@@ -106,13 +110,9 @@ class FileStore implements StateStore {
     const path = statePath(this.#directory);
     try {
       await ensureStateDirectory(this.#directory);
-      if (this.#onDisk && !this.#backedUp) {
-        await copyFile(path, `${path}.backup`);
-        await chmod(`${path}.backup`, 0o600);
-        await syncDirectory(this.#directory);
-      }
+      if (this.#onDisk && !this.#backedUp) await this.#backUp(path);
       this.#backedUp = true;
-      await writeFileAtomic(path, formatState(state), 0o600);
+      await withReserve(this.#directory, this.#options.operation, () => writeFileAtomic(path, formatState(state), 0o600));
     } catch (error) {
       fail({
         code: 'DIB_STATE_WRITE',
@@ -121,6 +121,19 @@ class FileStore implements StateStore {
         help: 'Make room or mend the permissions, then run the same command again: it goes on from the last recorded step.',
       });
     }
+  }
+
+  /** Keeps a copy of the state before this run, unless the disk is full: what frees it must not need room for a copy. */
+  async #backUp(path: string): Promise<void> {
+    const copy = backupPath(this.#directory);
+    try {
+      await copyFile(path, copy);
+      await chmod(copy, 0o600);
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      await rm(copy, { force: true });
+    }
+    await syncDirectory(this.#directory);
   }
 }
 

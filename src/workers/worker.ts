@@ -9,6 +9,7 @@ import { type Child, spawnChild } from '../exec/child.ts';
 import { minimalEnvironment } from '../exec/environment.ts';
 import { type Ending, endingText } from '../exec/errors.ts';
 import type { WorkerName } from '../plan/plan.ts';
+import { withReserve } from '../state/reserve.ts';
 import { writeFileAtomic } from '../util/atomic-file.ts';
 import { hostWorkerArgv, sharedWorkerArgv } from './host.ts';
 import { jobPath, removeJob } from './job-file.ts';
@@ -51,8 +52,9 @@ export function engineCommand(name: 'worker-main' | 'prune-main'): string[] {
 
 /** Starts a worker on a job. The state must be locked; afterwards, the state on disk is the truth. */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
-  const jobFile = jobPath(options.job.paths.state);
-  await writeFileAtomic(jobFile, JSON.stringify(options.job), 0o600);
+  const { paths, operation } = options.job;
+  const jobFile = jobPath(paths.state);
+  await withReserve(paths.state, operation, () => writeFileAtomic(jobFile, JSON.stringify(options.job), 0o600));
   const command = [...(options.command ?? engineCommand('worker-main')), jobFile];
   let exit: ExitMessage | undefined;
   let strange = '';
