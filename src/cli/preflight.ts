@@ -2,9 +2,9 @@ import { ExitCode, fail } from '../diagnostics/errors.ts';
 import { quoted } from '../diagnostics/printable.ts';
 import { listOf } from '../diagnostics/suggest.ts';
 import type { Capability } from '../exec/capability.ts';
-import { KERNEL_NEEDS, type KernelNeed, type KernelView, nameOfNeed } from '../plan/kernels.ts';
+import type { Requirement } from '../kinds/kind.ts';
+import { type Kernels, kernelNeeds, obstacleAt } from '../plan/kernels.ts';
 import type { Plan, WorkerChoice } from '../plan/plan.ts';
-import type { Backends } from '../vm/open.ts';
 
 /** Fails early, with what to install or to choose, when the worker of a plan cannot run here, or lacks a program or a driver of the kernel. */
 export async function preflight(plan: Plan): Promise<void> {
@@ -13,16 +13,17 @@ export async function preflight(plan: Plan): Promise<void> {
     import('../doctor/tools.ts'),
   ]);
   const { worker } = plan;
-  const needs = kernelNeeds(plan);
-  requireWorker(worker, (await probeWorkers())[baseWorker(worker.name)], needs.length > 0);
-  if (worker.name === 'vm') requireMachine(worker, await (await import('../vm/open.ts')).probeBackends());
-  else if (needs.length > 0) requireDrivers(worker, needs, await (await import('../workers/kernels.ts')).readHostKernel());
+  const devices = kernelNeeds(requirementsOf(plan)).length > 0;
+  requireWorker(worker, (await probeWorkers())[baseWorker(worker.name)], devices);
+  if (devices || worker.name === 'vm') {
+    const { readKernels } = await import('../workers/kernels.ts');
+    requireKernel(plan, await readKernels());
+  }
   requireTools(plan, missingTools);
 }
 
-function kernelNeeds(plan: Plan): KernelNeed[] {
-  const needs = plan.resource_changes.flatMap((change) => change.requires);
-  return needs.filter((requirement): requirement is KernelNeed => KERNEL_NEEDS.has(requirement.need));
+function requirementsOf(plan: Pick<Plan, 'resource_changes'>): readonly Requirement[] {
+  return plan.resource_changes.flatMap((change) => change.requires);
 }
 
 /** Fails where the worker cannot be started. `devices`: the plan attaches block devices. */
@@ -34,22 +35,10 @@ export function requireWorker(worker: WorkerChoice, capability: Capability, devi
   refuse(worker, capability.reason, help);
 }
 
-/** Fails where no virtual machine can be started that offers what the plan needs. */
-export function requireMachine(worker: WorkerChoice, backends: Backends): void {
-  const { machine } = worker;
-  if (machine !== undefined && backends[machine].ok) return;
-  const wanted = machine === undefined ? (['uml', 'qemu'] as const) : [machine];
-  const found = wanted.map((name) => backends[name]);
-  const reasons = found.map(({ ok, reason }) => (ok ? `${reason}, but its kernel lacks what is needed` : reason));
-  const helps = found.flatMap(({ ok, help }) => (ok || help === undefined ? [] : [help]));
-  refuse(worker, reasons.join('; '), helps.length === 0 ? 'See `dib doctor`.' : helps.join(' Or: '));
-}
-
-/** Fails where the kernel of this machine lacks a driver that the plan needs: the plan was made elsewhere, or nothing at hand has it. */
-export function requireDrivers(worker: WorkerChoice, needs: readonly KernelNeed[], kernel: KernelView): void {
-  const lacking = needs.find((need) => !kernel.has(need));
-  if (lacking !== undefined)
-    refuse(worker, `this kernel has no ${nameOfNeed(lacking)}: ${lacking.why}`, 'See `dib doctor` for what this machine offers.');
+/** Fails where no kernel at hand offers what the plan needs of the one it names: it was made elsewhere, or nothing here has it. */
+export function requireKernel(plan: Pick<Plan, 'worker' | 'resource_changes'>, kernels: Kernels): void {
+  const obstacle = obstacleAt(plan.worker, requirementsOf(plan), kernels);
+  if (obstacle !== undefined) refuse(plan.worker, obstacle.reason, obstacle.help);
 }
 
 function refuse(worker: WorkerChoice, reason: string, help: string): never {

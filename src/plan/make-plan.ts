@@ -16,7 +16,7 @@ import type { Json } from '../util/json.ts';
 import { deletion, destructionOrder, diff, rebuilds } from './diff.ts';
 import { deviceFacts, judgeDisks, seeDisks, withNotes, writtenDisks } from './existing-disks.ts';
 import { type ExpandOptions, type Expansion, expand } from './expand.ts';
-import type { Kernels } from './kernels.ts';
+import type { Kernels, Obstacle } from './kernels.ts';
 import type { Facts, Plan, ResourceChange, TeardownStep, WorkerName } from './plan.ts';
 import type { Prepared, ReadImage } from './prepare.ts';
 import { NOT_REFRESHED, type Refreshed, refresh } from './refresh.ts';
@@ -95,6 +95,7 @@ export async function makePlan(request: PlanRequest): Promise<MadePlan> {
   const judged = judgeDisks(seen, { written: writtenDisks(changes), applying: false, places });
   if (hasErrors(judged.diagnostics)) throw new DibError(judged.diagnostics);
   const requirements = requirementsOf(changes, expansion.resources, kinds);
+  const { place, obstacle } = await chooseWorker(requirements, request.isRoot, options, request.kernels);
   const drawn = new Set(expansion.disks.map((disk) => disk.address.replace(/^[a-z_]+\./, '')));
   const plan: Plan = {
     format_version: '1.0',
@@ -104,7 +105,7 @@ export async function makePlan(request: PlanRequest): Promise<MadePlan> {
     configuration: publicConfiguration(image.config),
     environment_variables: image.environmentVariables,
     worker: {
-      ...(await chooseWorker(requirements, request.isRoot, options, request.kernels)),
+      ...place,
       realisation: Object.fromEntries(
         Object.entries(realisation)
           .filter(([disk]) => drawn.has(disk))
@@ -118,9 +119,13 @@ export async function makePlan(request: PlanRequest): Promise<MadePlan> {
     summary: summarise(changes),
     bound_to: bindingOf(image, past),
     options: recordedOptions(options),
-    warnings: [...notes(options), ...refreshed.foreign, ...judged.warnings],
+    warnings: [...notes(options), ...obstacleNotes(obstacle), ...refreshed.foreign, ...judged.warnings],
   };
   return { plan, warnings: [...expansion.diagnostics, ...warnings, ...judged.diagnostics] };
+}
+
+function obstacleNotes(obstacle: Obstacle | undefined): readonly string[] {
+  return obstacle === undefined ? [] : [`This plan cannot be applied here: ${obstacle.reason}. ${obstacle.help}`];
 }
 
 /** What keeps the files in use goes before anything is made or removed, and in any case where nobody recorded it. */

@@ -4,7 +4,7 @@ import { ExitCode, fail } from '../diagnostics/errors.ts';
 import { quoted } from '../diagnostics/printable.ts';
 import { listOf } from '../diagnostics/suggest.ts';
 import type { Realisation, Requirement } from '../kinds/kind.ts';
-import { KERNEL_NEEDS, type KernelNeed, type Kernels, nameOfNeed } from './kernels.ts';
+import { fittingMachine, hostObstacle, type Kernels, kernelNeeds, lackOf, type Obstacle, obstacleAt } from './kernels.ts';
 import type { WorkerChoice, WorkerName } from './plan.ts';
 
 export interface ChosenRealisation {
@@ -55,73 +55,84 @@ export interface ForcedWorker {
 
 type Place = Pick<WorkerChoice, 'name' | 'machine' | 'reason'>;
 
+/** A place, and what keeps it from doing what is needed: a plan is made all the same, and `apply` refuses it. */
+export interface ChosenPlace {
+  readonly place: Place;
+  readonly obstacle: Obstacle | undefined;
+}
+
 /**
- * Chooses the cheapest worker that offers what the actions need, for the user who runs dib. Where no kernel at hand has it all, the plan names the
- * worker that could, and `apply` refuses. Throws DIB_PLAN_WORKER when a worker is forced that cannot do it.
+ * Chooses the cheapest worker that offers what the actions need, for the user who runs dib. Where no kernel at hand has it all, it is the worker that
+ * could, with what keeps it from it. Throws DIB_PLAN_WORKER when a worker is forced that can never do it.
  */
 export async function chooseWorker(
   requirements: readonly Requirement[],
   isRoot: boolean,
   forced: ForcedWorker,
   readKernels: () => Promise<Kernels>,
-): Promise<Place> {
-  const root = requirements.find((requirement) => requirement.need === 'root');
-  const needs = requirements.filter((requirement): requirement is KernelNeed => KERNEL_NEEDS.has(requirement.need));
-  const [first] = needs;
+): Promise<ChosenPlace> {
+  const needs = kernelNeeds(requirements);
   const worker = forced.worker ?? (forced.machine === undefined ? undefined : 'vm');
-  const kernels = first === undefined && worker !== 'vm' ? NO_KERNELS : await readKernels();
-  if (worker !== undefined) return forcedWorker(worker, forced, root, needs, kernels);
-  const lacking = needs.find((need) => !kernels.host.has(need));
+  const kernels = needs.length === 0 && worker !== 'vm' ? NO_KERNELS : await readKernels();
+  const place =
+    worker === undefined
+      ? cheapestPlace(requirements, isRoot, kernels)
+      : forcedPlace(worker, forced.machine, requirements, kernels);
+  return { place, obstacle: obstacleAt(place, requirements, kernels) };
+}
+
+const NO_KERNELS: Kernels = { host: { has: () => false }, machines: [] };
+
+function cheapestPlace(requirements: readonly Requirement[], isRoot: boolean, kernels: Kernels): Place {
+  const root = rootNeed(requirements);
+  const needs = kernelNeeds(requirements);
   if (root !== undefined) return { name: 'host', reason: `needs root: ${root.why}` };
+  const [first] = needs;
   if (first === undefined) {
     return isRoot
       ? { name: 'host', reason: 'you are root; a private mount namespace is enough' }
       : { name: 'userns', reason: 'nothing in it needs root: a user namespace is enough' };
   }
-  if (isRoot && lacking === undefined) return { name: 'host', reason: `needs root, and you are: ${first.why}` };
-  const why =
-    isRoot && lacking !== undefined ? `this kernel has no ${nameOfNeed(lacking)}: ${lacking.why}` : `needs root: ${first.why}`;
-  const machine = fittingMachine(needs, undefined, kernels);
+  const lack = lackOf(kernels.host, needs);
+  if (isRoot && lack === undefined) return { name: 'host', reason: `needs root, and you are: ${first.why}` };
+  const why = isRoot ? `this kernel ${lack}` : `needs root: ${first.why}`;
+  const machine = fittingMachine(needs, kernels.machines);
   if (machine !== undefined)
     return { name: 'vm', machine: machine.name, reason: `${why}; ${machine.title} has it${isRoot ? '' : ' without root'}` };
-  return lacking === undefined ? { name: 'host', reason: why } : { name: 'vm', reason: why };
+  return { name: lack === undefined ? 'host' : 'vm', reason: why };
 }
 
-const NO_KERNELS: Kernels = { host: { has: () => false }, machines: [] };
-
-function fittingMachine(needs: readonly KernelNeed[], wanted: 'uml' | 'qemu' | undefined, { machines }: Kernels) {
-  return machines.find(({ name, kernel }) => (wanted ?? name) === name && needs.every((need) => kernel.has(need)));
-}
-
-function forcedWorker(
+function forcedPlace(
   name: WorkerName,
-  { machine: wanted }: ForcedWorker,
-  root: Requirement | undefined,
-  needs: readonly KernelNeed[],
+  wanted: 'uml' | 'qemu' | undefined,
+  requirements: readonly Requirement[],
   kernels: Kernels,
 ): Place {
+  const root = rootNeed(requirements);
+  const needs = kernelNeeds(requirements);
   const [first] = needs;
   if (name === 'userns' && (root ?? first) !== undefined) {
     const detail = 'Loop devices and mounts of block devices need root, or a virtual machine.';
-    refuse('userns', (root ?? first)?.why ?? '', detail, 'Leave out `--worker`, or use `--worker vm`.');
+    refuse('userns', { reason: (root ?? first)?.why ?? '', help: 'Leave out `--worker`, or use `--worker vm`.' }, detail);
   }
-  if (name === 'vm' && root !== undefined)
-    refuse('vm', root.why, 'A virtual machine sees files only.', 'Leave out `--worker` and run `dib apply` as root.');
-  if (name === 'host') {
-    const lacking = needs.find((need) => !kernels.host.has(need));
-    if (lacking !== undefined) {
-      const detail = `The kernel of this machine has no ${nameOfNeed(lacking)}.`;
-      refuse('host', lacking.why, detail, 'Leave out `--worker`, or use `--worker vm`.');
-    }
+  if (name === 'vm' && root !== undefined) {
+    const help = 'Leave out `--worker` and run `dib apply` as root.';
+    refuse('vm', { reason: root.why, help }, 'A virtual machine sees files only.');
   }
+  const obstacle = name === 'host' ? hostObstacle(requirements, kernels) : undefined;
+  if (obstacle !== undefined) refuse('host', obstacle);
   if (name !== 'vm') return { name, reason: 'as requested' };
-  const machine = fittingMachine(needs, wanted, kernels);
-  return { name, ...(machine !== undefined && { machine: machine.name }), reason: 'as requested' };
+  const machine = wanted ?? fittingMachine(needs, kernels.machines)?.name;
+  return { name, ...(machine !== undefined && { machine }), reason: 'as requested' };
 }
 
-function refuse(worker: WorkerName, why: string, detail: string, help: string): never {
+function rootNeed(requirements: readonly Requirement[]): Requirement | undefined {
+  return requirements.find(({ need }) => need === 'root');
+}
+
+function refuse(worker: WorkerName, { reason, help }: Obstacle, detail?: string): never {
   fail(
-    { code: 'DIB_PLAN_WORKER', summary: `The worker ${quoted(worker)} cannot do this: ${why}`, detail, help },
+    { code: 'DIB_PLAN_WORKER', summary: `The worker ${quoted(worker)} cannot do this: ${reason}`, detail, help },
     ExitCode.Unavailable,
   );
 }

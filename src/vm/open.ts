@@ -16,10 +16,16 @@ export interface MachineOptions {
   readonly cache: string;
 }
 
+/** Whether a virtual machine can be started here. */
+export interface BackendCapability extends Capability {
+  /** The directory with the modules.dep of its kernel, where it can. */
+  readonly modules?: string;
+}
+
 /** Which virtual machines can be started here, and why (not), from what can be read: nothing is run. */
 export interface Backends {
-  readonly uml: Capability;
-  readonly qemu: Capability;
+  readonly uml: BackendCapability;
+  readonly qemu: BackendCapability;
 }
 
 const MIB = 1024 * 1024;
@@ -62,14 +68,14 @@ export async function probeBackends(): Promise<Backends> {
   return { uml, qemu };
 }
 
-async function probeUml(): Promise<Capability> {
+async function probeUml(): Promise<BackendCapability> {
   const found = await findUml();
   if (!found.ok) return found;
-  const { version, filesystems } = found.kernel;
-  return { ok: true, reason: `user-mode Linux ${version} is installed, and mounts ${filesystems.join(', ')}` };
+  const { version, filesystems, modules } = found.kernel;
+  return { ok: true, reason: `user-mode Linux ${version} is installed, and mounts ${filesystems.join(', ')}`, modules };
 }
 
-async function probeQemu(): Promise<Capability> {
+async function probeQemu(): Promise<BackendCapability> {
   const [{ QEMU_PROGRAMS }, { findKernel }] = await Promise.all([import('./qemu-argv.ts'), import('./qemu-kernel.ts')]);
   const [missing] = missingTools(QEMU_PROGRAMS);
   if (missing !== undefined) {
@@ -77,5 +83,7 @@ async function probeQemu(): Promise<Capability> {
     return { ok: false, reason: `the program \`${missing.name}\` is not installed`, help };
   }
   const found = await findKernel();
-  return found.ok ? { ok: true, reason: `QEMU is installed, and the kernel ${found.kernel.version} to boot in it` } : found;
+  if (!found.ok) return found;
+  const { version, modules } = found.kernel;
+  return { ok: true, reason: `QEMU is installed, and the kernel ${version} to boot in it`, modules };
 }

@@ -2,18 +2,24 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
-import { findProgram } from '../doctor/tools.ts';
-import type { KernelNeed, Kernels, KernelView } from '../plan/kernels.ts';
+import type { KernelNeed, Kernels, KernelView, MachineView } from '../plan/kernels.ts';
 import { moduleName, readModuleNames } from '../vm/kernel-modules.ts';
+import type { BackendCapability, Backends } from '../vm/open.ts';
 
 /** Looks at this machine. */
 export async function readKernels(): Promise<Kernels> {
-  const [host, uml, qemu] = await Promise.all([readHostKernel(), umlKernel(), qemuKernel()]);
-  const machines = [
-    ...(uml === undefined ? [] : [{ name: 'uml' as const, title: 'user-mode Linux', kernel: uml }]),
-    ...(qemu === undefined ? [] : [{ name: 'qemu' as const, title: 'QEMU', kernel: qemu }]),
-  ];
-  return { host, machines };
+  const [host, { uml, qemu }] = await Promise.all([readHostKernel(), probeMachines()]);
+  const machines = [viewOf('uml', 'user-mode Linux', uml), viewOf('qemu', 'QEMU', qemu)];
+  return { host, machines: await Promise.all(machines) };
+}
+
+async function probeMachines(): Promise<Backends> {
+  return await (await import('../vm/open.ts')).probeBackends();
+}
+
+async function viewOf(name: MachineView['name'], title: string, capability: BackendCapability): Promise<MachineView> {
+  const { modules } = capability;
+  return { name, title, capability, kernel: modules === undefined ? undefined : await readModules(modules) };
 }
 
 /** Name of the module that meets a need. */
@@ -43,17 +49,4 @@ export async function readHostKernel(root = '/', version = release()): Promise<K
   if (/ device-mapper$/m.test(misc)) modules.add('dm_mod');
   if (existsSync(at('dev/loop-control'))) modules.add('loop');
   return { has: (need) => modules.has(moduleOf(need)) || existsSync(at(join('sys/module', moduleOf(need)))) };
-}
-
-async function umlKernel(): Promise<KernelView | undefined> {
-  const { findUml } = await import('../vm/uml-kernel.ts');
-  const found = await findUml();
-  return found.ok ? await readModules(found.kernel.modules) : undefined;
-}
-
-async function qemuKernel(): Promise<KernelView | undefined> {
-  const [{ QEMU }, { findKernel }] = await Promise.all([import('../vm/qemu-argv.ts'), import('../vm/qemu-kernel.ts')]);
-  if (findProgram(QEMU) === undefined) return undefined;
-  const found = await findKernel();
-  return found.ok ? await readModules(found.kernel.modules) : undefined;
 }

@@ -52,6 +52,11 @@ describe('a first plan', () => {
     await expect(textOf(plan)).toMatchFileSnapshot('expected/quickstart.txt');
   });
 
+  test('a driver that no worker for it has is named, with what to do', async () => {
+    const plan = await planOf(await readGolden('raid-on-disks'), { directory });
+    await expect(textOf(plan)).toMatchFileSnapshot('expected/raid-on-disks.txt');
+  });
+
   test('no line is longer than 120 columns', async () => {
     for (const name of [...IMAGES, 'examples/quickstart/image.yaml', 'examples/separate-var/image.yaml']) {
       const lines = textOf(await planOf(await readGolden(name), { directory })).split('\n');

@@ -1,21 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { requireDrivers, requireMachine, requireWorker } from '../../../src/cli/preflight.ts';
+import { requireKernel, requireWorker } from '../../../src/cli/preflight.ts';
 import { DibError } from '../../../src/diagnostics/errors.ts';
 import type { KernelNeed } from '../../../src/plan/kernels.ts';
 import type { WorkerChoice } from '../../../src/plan/plan.ts';
 
-const NO_UML = {
-  ok: false,
-  reason: 'the program `linux.uml` is not installed',
-  help: 'Install it: `apt-get install user-mode-linux`.',
-};
 const NO_QEMU = {
   ok: false,
   reason: 'the program `qemu-system-x86_64` is not installed',
   help: 'Install it: `apt-get install qemu-system-x86`.',
 };
 const UML = { ok: true, reason: 'user-mode Linux 6.1 is installed, and mounts ext4' };
-const QEMU = { ok: true, reason: 'QEMU is installed, and the kernel 6.1 to boot in it' };
 
 const worker = (name: WorkerChoice['name'], machine?: 'uml' | 'qemu'): WorkerChoice => ({
   name,
@@ -38,40 +32,6 @@ function said(check: () => void): object | undefined {
 
 const DETAIL = 'The plan needs it: needs root: the disk file is attached as loop devices.';
 
-describe('where no virtual machine can be started', () => {
-  it('names both and how to get them', () => {
-    expect(said(() => requireMachine(worker('vm'), { uml: NO_UML, qemu: NO_QEMU }))).toEqual({
-      code: 'DIB_APPLY_WORKER',
-      summary:
-        'The worker `vm` cannot run here: the program `linux.uml` is not installed; the program `qemu-system-x86_64` is not installed',
-      detail: DETAIL,
-      help: 'Install it: `apt-get install user-mode-linux`. Or: Install it: `apt-get install qemu-system-x86`.',
-      status: 69,
-    });
-  });
-
-  it('names only the one of the plan', () => {
-    expect(said(() => requireMachine(worker('vm', 'qemu'), { uml: UML, qemu: NO_QEMU }))).toMatchObject({
-      summary: 'The worker `vm` cannot run here: the program `qemu-system-x86_64` is not installed',
-      help: 'Install it: `apt-get install qemu-system-x86`.',
-    });
-  });
-
-  it('says of one that is there why it is not enough', () => {
-    expect(said(() => requireMachine(worker('vm'), { uml: UML, qemu: NO_QEMU }))).toMatchObject({
-      summary:
-        'The worker `vm` cannot run here: user-mode Linux 6.1 is installed, and mounts ext4, but its kernel lacks what is needed; the program `qemu-system-x86_64` is not installed',
-      help: 'Install it: `apt-get install qemu-system-x86`.',
-    });
-    expect(said(() => requireMachine(worker('vm'), { uml: UML, qemu: QEMU }))).toMatchObject({ help: 'See `dib doctor`.' });
-  });
-
-  it('goes on with the one of the plan', () => {
-    expect(said(() => requireMachine(worker('vm', 'uml'), { uml: UML, qemu: NO_QEMU }))).toBeUndefined();
-    expect(said(() => requireMachine(worker('vm', 'qemu'), { uml: NO_UML, qemu: QEMU }))).toBeUndefined();
-  });
-});
-
 describe('where the worker cannot run', () => {
   const notRoot = { ok: false, reason: 'dib does not run as root', help: 'Run dib with sudo, or use `--worker userns`.' };
 
@@ -91,24 +51,45 @@ describe('where the worker cannot run', () => {
   });
 });
 
-describe('where the kernel lacks a driver', () => {
+describe('where no kernel at hand has what the plan needs', () => {
   const needs: KernelNeed[] = [
     { need: 'loop', why: 'the disk file is attached as loop devices' },
     { need: 'filesystem', name: 'xfs', why: 'the xfs file systems of the image are mounted' },
   ];
+  const plan = (choice: WorkerChoice) => ({ worker: choice, resource_changes: [{ requires: needs } as never] });
+  const noXfs = { has: ({ need }: KernelNeed) => need === 'loop' };
+  const all = { has: () => true };
 
-  it('says which, and for what, before anything is made', () => {
-    expect(said(() => requireDrivers(worker('host'), needs, { has: ({ need }) => need === 'loop' }))).toEqual({
+  it('says which driver of the host, and for what, before anything is made', () => {
+    expect(said(() => requireKernel(plan(worker('host')), { host: noXfs, machines: [] }))).toEqual({
       code: 'DIB_APPLY_WORKER',
       summary:
         'The worker `host` cannot run here: this kernel has no driver for xfs: the xfs file systems of the image are mounted',
       detail: DETAIL,
-      help: 'See `dib doctor` for what this machine offers.',
+      help: "Either boot a kernel that has it, such as Debian's `linux-image-amd64`, or use `--worker vm`.",
+      status: 69,
+    });
+  });
+
+  it('says why each virtual machine is not enough', () => {
+    const machines = [
+      { name: 'uml' as const, title: 'user-mode Linux', capability: UML, kernel: noXfs },
+      { name: 'qemu' as const, title: 'QEMU', capability: NO_QEMU, kernel: undefined },
+    ];
+    expect(said(() => requireKernel(plan(worker('vm')), { host: noXfs, machines }))).toEqual({
+      code: 'DIB_APPLY_WORKER',
+      summary:
+        'The worker `vm` cannot run here: the kernel of user-mode Linux has no driver for xfs: the xfs file systems of the image are mounted; the program `qemu-system-x86_64` is not installed',
+      detail: DETAIL,
+      help: 'Install it: `apt-get install qemu-system-x86`.',
       status: 69,
     });
   });
 
   it('goes on where it has all', () => {
-    expect(said(() => requireDrivers(worker('host'), needs, { has: () => true }))).toBeUndefined();
+    const machines = [{ name: 'uml' as const, title: 'user-mode Linux', capability: UML, kernel: all }];
+    expect(said(() => requireKernel(plan(worker('host')), { host: all, machines: [] }))).toBeUndefined();
+    expect(said(() => requireKernel(plan(worker('vm', 'uml')), { host: noXfs, machines }))).toBeUndefined();
+    expect(said(() => requireKernel(plan(worker('userns')), { host: noXfs, machines: [] }))).toBeUndefined();
   });
 });

@@ -19,9 +19,13 @@ function kernels(host: readonly string[], machines: Partial<Record<'uml' | 'qemu
   const titles = { uml: 'user-mode Linux', qemu: 'QEMU' } as const;
   return {
     host: view(host),
-    machines: (['uml', 'qemu'] as const).flatMap((name) => {
+    machines: (['uml', 'qemu'] as const).map((name) => {
       const names = machines[name];
-      return names === undefined ? [] : [{ name, title: titles[name], kernel: view(names) }];
+      const capability =
+        names === undefined
+          ? { ok: false, reason: `the program of ${name} is not installed`, help: `Install ${name}.` }
+          : { ok: true, reason: 'it is installed' };
+      return { name, title: titles[name], capability, kernel: names && view(names) };
     }),
   };
 }
@@ -34,8 +38,13 @@ function choose(
   user: 'root' | 'ann',
   at: Kernels = PLAIN,
   forced: ForcedWorker = {},
-): ReturnType<typeof chooseWorker> {
-  return chooseWorker(requirements, user === 'root', forced, async () => at);
+): Promise<object> {
+  return chooseWorker(requirements, user === 'root', forced, async () => at).then(({ place }) => place);
+}
+
+async function obstacle(...args: Parameters<typeof chooseWorker>): Promise<string[]> {
+  const { obstacle: found } = await chooseWorker(...args);
+  return found === undefined ? [] : [found.reason, found.help];
 }
 
 /** The refusal, as a user reads it. */
@@ -148,8 +157,8 @@ describe('chosen by what is needed', () => {
 
   it('looks at no kernel where none is needed', async () => {
     const never = () => Promise.reject(new Error('looked'));
-    expect(await chooseWorker([TOOL], false, {}, never)).toMatchObject({ name: 'userns' });
-    expect(await chooseWorker([ROOT], true, { worker: 'host' }, never)).toMatchObject({ name: 'host' });
+    expect(await chooseWorker([TOOL], false, {}, never)).toMatchObject({ place: { name: 'userns' } });
+    expect(await chooseWorker([ROOT], true, { worker: 'host' }, never)).toMatchObject({ place: { name: 'host' } });
   });
 });
 
@@ -167,9 +176,9 @@ describe('forced', () => {
     expect(await choose(requirements, user, PLAIN, forced)).toEqual(expected);
   });
 
-  it('takes no other machine than the one that was asked for, and none that lacks something', async () => {
+  it('takes no other machine than the one that was asked for, and else none that lacks something', async () => {
     const at = kernels(ALL, { uml: ['loop'], qemu: ALL });
-    expect(await choose([RAID], 'ann', at, { machine: 'uml' })).toEqual({ name: 'vm', reason: 'as requested' });
+    expect(await choose([RAID], 'ann', at, { machine: 'uml' })).toMatchObject({ machine: 'uml' });
     expect(await choose([RAID], 'ann', at, { worker: 'vm' })).toMatchObject({ machine: 'qemu' });
   });
 
@@ -199,11 +208,75 @@ describe('forced', () => {
   it('refuses the host where its kernel lacks something', async () => {
     expect(await refusal(choose([LOOP, RAID], 'root', PLAIN, { worker: 'host' }))).toEqual([
       'DIB_PLAN_WORKER',
-      'The worker `host` cannot do this: the kernel makes the array',
-      'The kernel of this machine has no raid1.',
-      'Leave out `--worker`, or use `--worker vm`.',
+      'The worker `host` cannot do this: this kernel has no raid1: the kernel makes the array',
+      '',
+      "Either boot a kernel that has it, such as Debian's `linux-image-amd64`, or use `--worker vm`.",
       '69',
     ]);
+  });
+});
+
+describe('what keeps the chosen worker from it, and how to mend that', () => {
+  const OTHER_KERNEL = "Either boot a kernel that has it, such as Debian's `linux-image-amd64`, or ";
+  const KERNEL = 'Name a kernel that has it in the environment variable `DIB_VM_KERNEL`.';
+
+  it.each<[string, readonly Requirement[], ForcedWorker, Kernels, string[]]>([
+    ['nothing, where it has all', [LOOP, XFS], {}, PLAIN, []],
+    ['nothing, where a machine has all', [LOOP, RAID], {}, PLAIN, []],
+    ['nothing, where no kernel is needed', [TOOL], {}, kernels([]), []],
+    [
+      'an array on a disk of this machine, which no virtual machine sees',
+      [ROOT, RAID],
+      {},
+      PLAIN,
+      [
+        'this kernel has no raid1: the kernel makes the array',
+        `${OTHER_KERNEL}write \`local_loop\` in place of \`disk\`: the worker \`vm\` can make that.`,
+      ],
+    ],
+    [
+      'no machine at all',
+      [LOOP, RAID],
+      {},
+      kernels(['loop']),
+      ['the program of uml is not installed; the program of qemu is not installed', 'Install uml. Or: Install qemu.'],
+    ],
+    [
+      'a machine that lacks it, and one that is not installed',
+      [LOOP, RAID],
+      {},
+      kernels(['loop'], { uml: ['loop'] }),
+      [
+        'the kernel of user-mode Linux has no raid1: the kernel makes the array; the program of qemu is not installed',
+        'Install qemu.',
+      ],
+    ],
+    [
+      'both machines, which lack it',
+      [LOOP, XFS],
+      {},
+      kernels(['loop'], { uml: ['loop'], qemu: [] }),
+      [
+        'the kernel of user-mode Linux has no driver for xfs: the xfs file systems of the image are mounted; the kernel of QEMU has no loop devices: the disk file is attached as loop devices',
+        KERNEL,
+      ],
+    ],
+    [
+      'the machine that was asked for, though another one would do',
+      [RAID],
+      { machine: 'uml' },
+      kernels([], { uml: ['loop'], qemu: ALL }),
+      ['the kernel of user-mode Linux has no raid1: the kernel makes the array', 'Leave out `--machine`.'],
+    ],
+    [
+      'the machine that was asked for, which is not installed',
+      [LOOP],
+      { machine: 'qemu' },
+      kernels(ALL, { uml: ALL }),
+      ['the program of qemu is not installed', 'Install qemu.'],
+    ],
+  ])('%s', async (_what, requirements, forced, at, expected) => {
+    expect(await obstacle(requirements, true, forced, async () => at)).toEqual(expected);
   });
 });
 

@@ -92,10 +92,16 @@ describe('the kernel of this machine', () => {
   });
 });
 
-it('lists the machines that can be started here, user-mode Linux first', async () => {
+it('lists the machines, those that can be started here with their kernels, user-mode Linux first', async () => {
   const [{ host, machines }, backends] = await Promise.all([readKernels(), probeBackends()]);
-  expect(machines.map(({ name }) => name)).toEqual((['uml', 'qemu'] as const).filter((name) => backends[name].ok));
-  for (const { name, title } of machines) expect(title).toBe({ uml: 'user-mode Linux', qemu: 'QEMU' }[name]);
+  expect(machines.map(({ name, title }) => [name, title])).toEqual([
+    ['uml', 'user-mode Linux'],
+    ['qemu', 'QEMU'],
+  ]);
+  for (const { name, capability, kernel } of machines) {
+    expect(capability).toEqual(backends[name]);
+    expect(kernel !== undefined).toBe(capability.ok);
+  }
   // Linux has it everywhere.
   expect(host.has(filesystem('proc'))).toBe(true);
 });
