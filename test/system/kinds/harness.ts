@@ -8,6 +8,7 @@ import { DibError } from '../../../src/diagnostics/errors.ts';
 import type { Runner } from '../../../src/exec/command.ts';
 import { hostMachine } from '../../../src/exec/host-machine.ts';
 import { createRunner } from '../../../src/exec/run.ts';
+import { topologicalOrder } from '../../../src/graph/dag.ts';
 import { DeviceGuard } from '../../../src/kinds/device-guard.ts';
 import { diskResources } from '../../../src/kinds/disk-graph.ts';
 import { diskKinds } from '../../../src/kinds/disk-kinds.ts';
@@ -32,6 +33,8 @@ export interface ImageUnderTest {
   readonly realisation?: Realisation;
   readonly outputs?: readonly Partial<OutputConfig>[];
   readonly bootloader?: boolean;
+  /** Keys of LUKS containers by name. */
+  readonly keys?: ReadonlyMap<string, Uint8Array>;
 }
 
 /** A stand-in for the engine: runs kinds in graph order, one by one, and remembers what they gave. */
@@ -72,19 +75,12 @@ export class MiniEngine {
       }),
     );
     const realisation = Object.fromEntries(devices.disks.map(({ name }) => [name, image.realisation ?? 'offline']));
-    this.resources = diskResources({
-      devices,
-      stack,
-      realisation,
-      outputs,
-      tree: 'layer.finalise',
-      epoch: EPOCH,
-      bootloader: image.bootloader ?? false,
-    });
+    const input = { devices, stack, realisation, outputs, tree: 'layer.finalise', epoch: EPOCH };
+    this.resources = topologicalOrder(diskResources({ ...input, bootloader: image.bootloader ?? false }));
     this.#kinds = new Map(
       diskKinds({
         trees: { mountTree: async () => image.tree, close: async () => {} },
-        secrets: NO_KEYS,
+        secrets: { key: (name) => keyOf(image, name) },
         devices: new DeviceGuard([]),
       }).map((kind) => [kind.kind, kind]),
     );
@@ -201,6 +197,10 @@ export class MiniEngine {
     if (found === undefined) throw new Error(`no resource ${address}`);
     return found.inputs as T;
   }
+}
+
+async function keyOf({ keys }: ImageUnderTest, name: string): Promise<Uint8Array> {
+  return keys?.get(name) ?? (await NO_KEYS.key(name));
 }
 
 /** Puts what a program printed into the message of a failed test. */
