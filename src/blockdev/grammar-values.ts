@@ -27,7 +27,8 @@ export const NAMES: ValueForm = {
 };
 
 export function choice(...values: readonly Json[]): ValueForm {
-  return { text: values.map((value) => `\`${String(value)}\``).join(', '), schema: { enum: values } };
+  const texts = new Set(values.map((value) => `\`${String(value)}\``));
+  return { text: [...texts].join(', '), schema: { enum: values } };
 }
 
 export function integer(minimum: number, maximum?: number): ValueForm {

@@ -130,8 +130,8 @@ function diskimageBuilderVariables(environment: NodeJS.ProcessEnv): Record<strin
   );
 }
 
-/** These steer dib itself and never change what an image holds. */
-const OWN_VARIABLES: ReadonlySet<string> = new Set([
+/** These steer dib itself and never change what an image holds: docs/environment-variables.md. */
+export const OWN_VARIABLES: ReadonlySet<string> = new Set([
   'DIB_DEBUG',
   'DIB_IMAGE_CACHE',
   'DIB_CACHE_MAX_SIZE',
