@@ -8,9 +8,6 @@ import { timed } from './measure.mjs';
 
 export const DIB = ['node', join(TOP, 'bin/dib.js')];
 
-/** Where dib keeps the layers of a benchmark: never the user's cache. */
-const cacheEnvironment = (work) => ({ DIB_IMAGE_CACHE: join(work, 'cache') });
-
 /** One element with an install.d script whose content `stamp` changes, and a last phase that fails while the file `broken` exists. */
 export function writeChangingElement(elements, stamp, broken) {
   const directory = join(elements, 'changing');
@@ -23,16 +20,18 @@ export function writeChangingElement(elements, stamp, broken) {
   }
 }
 
-/** The image `example`, with the changing element, in `work`; `without` element names are left out. */
-export function prepareDib(work, example, changes = {}) {
+/** The image `example` with changes and the changing element, in `work`. `cache`: where its layers are kept, never the user's cache. */
+export function prepareDib(work, example, changes = {}, cache = join(work, 'cache')) {
   mkdirSync(work, { recursive: true });
   const image = { ...parse(readFileSync(join(TOP, 'examples', example, 'image.yaml'), 'utf8')), ...changes };
   const elements = [...image.elements, './elements/changing'];
   const file = join(work, 'image.yaml');
   const broken = join(work, 'broken');
   const log = join(work, 'log');
-  const env = cacheEnvironment(work);
+  const env = { DIB_IMAGE_CACHE: cache };
   const run = (args, status = 0) => timed([...DIB, ...args], { cwd: work, env, log, status });
+  /** Removes the disk and the output; the cache keeps the layers. */
+  const destroy = () => run(['destroy', '--auto-approve', '--outputs', file]);
   writeChangingElement(join(work, 'elements'), 'first', broken);
   writeFileSync(file, stringify({ ...image, elements }));
   return {
@@ -41,10 +40,11 @@ export function prepareDib(work, example, changes = {}) {
     validate: () => run(['validate', file]),
     planJson: () =>
       JSON.parse(execFileSync(DIB[0], [DIB[1], 'plan', '--json', file], { env: { ...process.env, ...env }, maxBuffer: 2 ** 28 })),
+    destroy,
     /** Forgets everything: the next apply starts from nothing. */
     clear() {
-      if (existsSync(join(work, '.dib'))) run(['destroy', '--auto-approve', '--outputs', file]);
-      for (const name of ['.dib', 'cache']) rmSync(join(work, name), { recursive: true, force: true });
+      if (existsSync(join(work, '.dib'))) destroy();
+      for (const path of [join(work, '.dib'), cache]) rmSync(path, { recursive: true, force: true });
     },
     change: (stamp) => writeChangingElement(join(work, 'elements'), stamp, broken),
     breakLastPhase: () => writeFileSync(broken, ''),
