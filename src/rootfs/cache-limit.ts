@@ -1,7 +1,13 @@
-const DEFAULT_GIB = 20;
+import { parseSize } from '../blockdev/sizes.ts';
 
-/** Bytes that the cache may keep: DIB_CACHE_MAX_SIZE in GiB, by default 20. */
+const GIB = 1024 ** 3;
+const DEFAULT = 20 * GIB;
+
+/** Bytes that the cache may keep: DIB_CACHE_MAX_SIZE, a size such as `5GiB` or a number of GiB; by default 20. */
 export function cacheLimit(environment: NodeJS.ProcessEnv = process.env): number {
-  const chosen = Number(environment['DIB_CACHE_MAX_SIZE'] ?? '');
-  return (chosen > 0 ? chosen : DEFAULT_GIB) * 1024 ** 3;
+  const chosen = environment['DIB_CACHE_MAX_SIZE'] ?? '';
+  const number = Number(chosen);
+  if (number > 0) return number * GIB;
+  const size = parseSize(chosen);
+  return 'bytes' in size && size.bytes > 0 ? size.bytes : DEFAULT;
 }
