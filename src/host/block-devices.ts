@@ -15,8 +15,14 @@ export interface BlockDevice {
   /** Names of devices that it stands on. */
   readonly slaves: readonly string[];
   readonly loop?: LoopBacking | undefined;
-  readonly dm?: { readonly name: string; readonly uuid: string } | undefined;
+  readonly dm?: Mapping | undefined;
   readonly md?: { readonly level: string; readonly uuid: string } | undefined;
+}
+
+/** A device of device-mapper. */
+export interface Mapping {
+  readonly name: string;
+  readonly uuid: string;
 }
 
 /** What a bound loop device shows. */
@@ -27,6 +33,22 @@ export interface LoopBacking {
   readonly offset: number;
   /** Bytes; 0: to the end of the file. */
   readonly length: number;
+}
+
+/** Who made a mapping: LVM and cryptsetup put their mark before the uuid. */
+export function makerOf({ uuid }: Mapping): 'lvm' | 'luks' | 'dm' {
+  if (uuid.startsWith('LVM-')) return 'lvm';
+  return uuid.startsWith('CRYPT-') ? 'luks' : 'dm';
+}
+
+/** Whether a path is a name of a device: of a mapping, besides that in /dev/mapper, the kernel's own. */
+export function isNodeOf(path: string, { node, name }: BlockDevice): boolean {
+  return path === node || path === nodeOf(name);
+}
+
+/** The kernel writes `!` where its name for a device has a slash. */
+function nodeOf(name: string): string {
+  return `/dev/${name.replaceAll('!', '/')}`;
 }
 
 const BLOCK = '/sys/block';
@@ -64,7 +86,7 @@ async function readCommon(host: HostFiles, directory: string, name: string) {
     host.list(`${directory}/holders`),
     host.list(`${directory}/slaves`),
   ]);
-  return { name, node: `/dev/${name.replaceAll('!', '/')}`, number: number ?? '', holders, slaves };
+  return { name, node: nodeOf(name), number: number ?? '', holders, slaves };
 }
 
 /** The directory `loop` is there while the device is bound; a removed file has ` (deleted)` behind its path. */
@@ -76,7 +98,7 @@ async function readLoop(host: HostFiles, directory: string): Promise<LoopBacking
   return { file: path.replace(/ \(deleted\)$/, ''), deleted, offset: Number(offset ?? 0), length: Number(length ?? 0) };
 }
 
-async function readMapping(host: HostFiles, directory: string): Promise<{ name: string; uuid: string }> {
+async function readMapping(host: HostFiles, directory: string): Promise<Mapping> {
   const [name, uuid] = await Promise.all([host.read(`${directory}/dm/name`), host.read(`${directory}/dm/uuid`)]);
   return { name: name ?? '', uuid: uuid ?? '' };
 }

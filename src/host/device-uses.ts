@@ -1,7 +1,7 @@
 import type { DeviceUse } from '../blockdev/device-facts.ts';
-import { type BlockDevice, readBlockDevices } from './block-devices.ts';
+import { type BlockDevice, isNodeOf, makerOf, readBlockDevices } from './block-devices.ts';
 import { type HostFiles, unescapeOctal } from './files.ts';
-import { type Mount, readMounts, readSwaps } from './mounts.ts';
+import { type Mount, mountHolding, readMounts, readSwaps } from './mounts.ts';
 
 /** A piece of a device that a loop device of ours shows. */
 export interface OwnLoop {
@@ -92,12 +92,7 @@ class Uses {
 
 function whatIs({ dm, md }: BlockDevice): DeviceUse['what'] {
   if (md !== undefined) return 'md';
-  if (dm?.uuid.startsWith('LVM-')) return 'lvm';
-  return dm?.uuid.startsWith('CRYPT-') ? 'luks' : 'dm';
-}
-
-function isNodeOf(path: string, device: BlockDevice): boolean {
-  return path === device.node || path === `/dev/${device.name.replaceAll('!', '/')}`;
+  return dm === undefined ? 'dm' : makerOf(dm);
 }
 
 function mountsOf(device: BlockDevice, { mounts, btrfs }: Kernel): readonly Mount[] {
@@ -151,11 +146,4 @@ async function readOverlays(host: HostFiles): Promise<ReadonlyMap<number, readon
     return [[Number.parseInt(line, 10), layers]];
   });
   return new Map(overlays);
-}
-
-/** The mount that a path lies in: the deepest, of equals the last. */
-function mountHolding(path: string, mounts: readonly Mount[]): Mount | undefined {
-  const above = mounts.filter(({ target }) => target === '/' || path === target || path.startsWith(`${target}/`));
-  const deepest = Math.max(...above.map(({ target }) => target.length));
-  return above.findLast(({ target }) => target.length === deepest);
 }

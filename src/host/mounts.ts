@@ -41,6 +41,13 @@ export function parseMountinfo(text: string): readonly Mount[] {
     });
 }
 
+/** The mount that a path lies in: the innermost; of several at one place the latest, which hides the others. */
+export function mountHolding(path: string, mounts: readonly Mount[]): Mount | undefined {
+  const above = mounts.filter(({ target }) => target === '/' || path === target || path.startsWith(`${target}/`));
+  const deepest = Math.max(...above.map(({ target }) => target.length));
+  return above.findLast(({ target }) => target.length === deepest);
+}
+
 /** Devices and files that are swapped to: proc_swaps(5). */
 export async function readSwaps(host: HostFiles): Promise<readonly string[]> {
   const lines = ((await host.read('/proc/swaps')) ?? '').split('\n').slice(1);

@@ -1,6 +1,6 @@
-import { type BlockDevice, readBlockDevices } from './block-devices.ts';
+import { type BlockDevice, isNodeOf, makerOf, readBlockDevices } from './block-devices.ts';
 import type { HostFiles } from './files.ts';
-import { type Mount, readMounts, readSwaps } from './mounts.ts';
+import { type Mount, mountHolding, readMounts, readSwaps } from './mounts.ts';
 
 /** Where an image's own files are, for the question of what stands on them. Absolute paths without symbolic links. */
 export interface OwnFiles {
@@ -89,14 +89,7 @@ class Walk {
   /** By its path; unless something else is mounted there, and the file lies in that. */
   #isOwn(file: string): boolean {
     if (!this.#own.files.includes(file) && !isBelow(file, this.#own.directories)) return false;
-    return !isBelow(this.#mountOf(file)?.target ?? '/', this.#own.directories);
-  }
-
-  /** What a path lies in: the innermost mount, and of several at one place the latest. */
-  #mountOf(path: string): Mount | undefined {
-    const above = this.#mounts.filter(({ target }) => target === '/' || isBelow(path, [target]));
-    const longest = Math.max(...above.map(({ target }) => target.length));
-    return above.findLast(({ target }) => target.length === longest);
+    return !isBelow(mountHolding(file, this.#mounts)?.target ?? '/', this.#own.directories);
   }
 
   #addDevice(device: BlockDevice, below: Below): void {
@@ -122,7 +115,8 @@ class Walk {
     for (const child of this.#mounts) if (child.parent === mount.id) this.#addMount(child, above, false);
     // A file inside of our file system may be the backing of further loop devices.
     for (const device of own ? this.#devices.values() : []) {
-      if (device.loop !== undefined && this.#mountOf(device.loop.file)?.id === mount.id) this.#addDevice(device, above);
+      if (device.loop !== undefined && mountHolding(device.loop.file, this.#mounts)?.id === mount.id)
+        this.#addDevice(device, above);
     }
   }
 
@@ -163,7 +157,7 @@ function describeDevice({ node, number, loop, dm, md }: BlockDevice): Descriptio
     return { what: 'loop', name: node, detail, number, identity: `${loop.file} ${loop.offset} ${loop.length}`, loop };
   }
   if (dm !== undefined) {
-    const what = dm.uuid.startsWith('LVM-') ? 'lvm' : dm.uuid.startsWith('CRYPT-') ? 'luks' : 'dm';
+    const what = makerOf(dm);
     return { what, name: node, detail: MAPPING[what], number, identity: dm.uuid };
   }
   if (md !== undefined) return { what: 'md', name: node, detail: `array, ${md.level}`, number, identity: md.uuid };
@@ -183,10 +177,6 @@ function describeSwap(name: string, { number }: BlockDevice): Description {
 /** Mounts of btrfs have a device number of their own: there the name of the device decides. */
 function isMountOf(mount: Mount, device: BlockDevice): boolean {
   return mount.number === device.number || isNodeOf(mount.source, device);
-}
-
-function isNodeOf(path: string, device: BlockDevice): boolean {
-  return path === device.node || path === `/dev/${device.name}`;
 }
 
 function isBelow(path: string, directories: readonly string[]): boolean {
