@@ -52,6 +52,16 @@ export function missingTools(names: readonly string[]): readonly MissingTool[] {
   });
 }
 
+/** Why what needs all of these programs cannot be started here; undefined where they are there. */
+export function missingProgram(
+  names: readonly string[],
+): { readonly ok: false; readonly reason: string; readonly help: string } | undefined {
+  const [missing] = missingTools(names);
+  if (missing === undefined) return undefined;
+  const help = `Install it: \`apt-get install ${missing.package ?? missing.name}\`.`;
+  return { ok: false, reason: `the program \`${missing.name}\` is not installed`, help };
+}
+
 /** Whether the default build of this user needs the tool. */
 export function neededForBuild(tool: Tool, root: boolean): boolean {
   return tool.kind === 'build' && !(root && tool.unprivilegedOnly === true);

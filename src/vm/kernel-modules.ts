@@ -17,3 +17,8 @@ export async function readModuleNames(directory: string): Promise<Set<string> | 
 export function moduleName(name: string): string {
   return name.replaceAll('-', '_');
 }
+
+/** Order of versions, or of names that end in one. */
+export function newestFirst(a: string, b: string): number {
+  return b.localeCompare(a, 'en', { numeric: true });
+}

@@ -1,7 +1,7 @@
 import { parseSize } from '../blockdev/sizes.ts';
 import { ExitCode, fail } from '../diagnostics/errors.ts';
 import { quoted } from '../diagnostics/printable.ts';
-import { missingTools } from '../doctor/tools.ts';
+import { missingProgram } from '../doctor/tools.ts';
 import type { Capability } from '../exec/capability.ts';
 import type { Machine } from '../exec/machine.ts';
 import type { VmBackend } from './backend.ts';
@@ -77,11 +77,8 @@ async function probeUml(): Promise<BackendCapability> {
 
 async function probeQemu(): Promise<BackendCapability> {
   const [{ QEMU_PROGRAMS }, { findKernel }] = await Promise.all([import('./qemu-argv.ts'), import('./qemu-kernel.ts')]);
-  const [missing] = missingTools(QEMU_PROGRAMS);
-  if (missing !== undefined) {
-    const help = `Install it: \`apt-get install ${missing.package ?? missing.name}\`.`;
-    return { ok: false, reason: `the program \`${missing.name}\` is not installed`, help };
-  }
+  const missing = missingProgram(QEMU_PROGRAMS);
+  if (missing !== undefined) return missing;
   const found = await findKernel();
   if (!found.ok) return found;
   const { version, modules } = found.kernel;

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, open, readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { quoted, quotedPath } from '../diagnostics/printable.ts';
-import { moduleName, readModuleNames } from './kernel-modules.ts';
+import { moduleName, newestFirst, readModuleNames } from './kernel-modules.ts';
 
 /** A Linux kernel that QEMU can be given, with the modules that belong to it. */
 export interface GuestKernel {
@@ -49,10 +49,6 @@ export async function findKernel(places: KernelPlaces = hostPlaces()): Promise<K
 function hostPlaces(): KernelPlaces {
   const chosen = process.env['DIB_VM_KERNEL'];
   return { boot: '/boot', modules: '/lib/modules', chosen: chosen === '' ? undefined : chosen };
-}
-
-function newestFirst(a: string, b: string): number {
-  return b.localeCompare(a, 'en', { numeric: true });
 }
 
 /** An unpacked package has its modules beside its /boot. */

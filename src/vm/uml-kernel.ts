@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { quoted, quotedPath } from '../diagnostics/printable.ts';
-import { missingTools } from '../doctor/tools.ts';
-import { readModuleNames } from './kernel-modules.ts';
+import { missingProgram } from '../doctor/tools.ts';
+import { newestFirst, readModuleNames } from './kernel-modules.ts';
 
 /** Where Debian's package user-mode-linux puts the modules of its kernel, in a directory named after its version. */
 export const UML_MODULES = '/usr/lib/uml/modules';
@@ -42,11 +42,8 @@ export interface UmlPlaces {
 
 /** Looks for user-mode Linux. Nothing is run. */
 export async function findUml(places: UmlPlaces = { modules: UML_MODULES, ptraceScope: PTRACE_SCOPE }): Promise<UmlSearch> {
-  const [missing] = missingTools(PROGRAMS);
-  if (missing !== undefined) {
-    const help = `Install it: \`apt-get install ${missing.package ?? missing.name}\`.`;
-    return { ok: false, reason: `the program \`${missing.name}\` is not installed`, help };
-  }
+  const missing = missingProgram(PROGRAMS);
+  if (missing !== undefined) return missing;
   const scope = await readFile(places.ptraceScope, 'utf8').catch(() => '');
   if (scope.trim() === '3') {
     return {
@@ -65,8 +62,4 @@ export async function findUml(places: UmlPlaces = { modules: UML_MODULES, ptrace
     return { ok: true, kernel: { version, modules, filesystems: FILESYSTEMS.filter((name) => names.has(name)) } };
   }
   return { ok: false, reason: `the modules of its kernel are not in ${quotedPath(places.modules)}`, help };
-}
-
-function newestFirst(a: string, b: string): number {
-  return b.localeCompare(a, 'en', { numeric: true });
 }

@@ -15,6 +15,7 @@ import type { AgentHello, AgentReply } from './protocol.ts';
 
 /** Milliseconds that a machine has to write what is not on disk yet, and to power off. */
 const POWER_OFF_TIME = 60_000;
+/** Milliseconds between two questions whether it is alive, and how many of them may stay without an answer: three minutes in all. */
 const WATCHDOG = { every: 10_000, times: 18 };
 /** Lines of the console that an error shows. */
 const SHOWN_LINES = 30;
