@@ -3,8 +3,9 @@ import { needRoot } from '../support/privileges.ts';
 import { bundleProduct, removeProduct } from './support/bundle.ts';
 import { errors } from './support/checks.ts';
 import { type Attack, forEach, killCount, type ProductRig } from './support/product.ts';
+import { FULL } from './support/selection.ts';
 import { applyOf, expectStackApplied, expectStackDestroyed } from './support/stack-checks.ts';
-import { FULL, IN_VM } from './support/stack-images.ts';
+import { IN_VM } from './support/stack-images.ts';
 import { Judge } from './support/stack-judge.ts';
 import { buildUndisturbed, during, type Undisturbed, withRig } from './support/stack-rigs.ts';
 

@@ -1,8 +1,6 @@
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { needRoot } from '../support/privileges.ts';
-import { buildProduct } from './support/build.ts';
+import { bundleProduct, removeProduct } from './support/bundle.ts';
 import {
   APPLY,
   DESTROY,
@@ -14,8 +12,10 @@ import {
 } from './support/checks.ts';
 import { tinyImage } from './support/images.ts';
 import { type Attack, forEach, killCount, ProductRig } from './support/product.ts';
+import { everyNth } from './support/selection.ts';
 
-// The whole product is killed with SIGKILL at every write of the state: the front right after it, the worker right before it.
+// The whole product is killed with SIGKILL at writes of the state: the front right after it, the worker right before it. Small kinds are killed at every
+// write in engine.test.ts; the whole product with DIB_CRASH=full, otherwise at every third.
 
 /** Rigs that run at once. */
 const AT_ONCE = 3;
@@ -29,7 +29,7 @@ const writes = { offline: 0, attached: 0 };
 
 beforeAll(async () => {
   needRoot();
-  front = buildProduct();
+  front = await bundleProduct();
   built = new ProductRig({ front, image });
   expectSuccess(await built.run(APPLY));
   offline = describeBuild(built, ['tiny.qcow2', 'tiny.tar']);
@@ -48,7 +48,7 @@ beforeAll(async () => {
 
 afterAll(() => {
   built.cleanUp();
-  rmSync(join(front, '../../../..'), { recursive: true });
+  removeProduct(front);
   process.stdout.write(`${killCount()} kills at writes of the state\n`);
 });
 
@@ -62,10 +62,13 @@ async function withRig(body: (rig: ProductRig) => Promise<void>): Promise<void> 
   }
 }
 
-/** An attack on each write of a run: on the front right after it, or on the worker right before it, with its action done. */
-function attacks(count: number, victim: 'front' | 'worker'): Attack[] {
+/** Attacks on writes of a run: on the front right after it, or on the worker right before it, with its action done. */
+function attacks(count: number, victim: 'front' | 'worker', every = 3): Attack[] {
   const when = victim === 'front' ? 'after' : 'before';
-  return Array.from({ length: count }, (_, index) => ({ write: `${when}:${index + 1}`, victim }));
+  return everyNth(
+    Array.from({ length: count }, (_, index) => ({ write: `${when}:${index + 1}`, victim })),
+    every,
+  );
 }
 
 async function killApplies(kills: readonly Attack[], args: readonly string[], reference: Reference): Promise<void> {
@@ -80,7 +83,7 @@ async function killApplies(kills: readonly Attack[], args: readonly string[], re
   );
 }
 
-describe('kill -9 at every write of the state', () => {
+describe('kill -9 at writes of the state', () => {
   it('of an offline apply: the next apply finishes the image, or destroy leaves nothing', async () => {
     expect(writes.offline).toBeGreaterThan(30);
     await killApplies(attacks(writes.offline, 'front'), [], offline);
@@ -100,9 +103,7 @@ describe('kill -9 at every write of the state', () => {
       expect(rig.products()).toEqual([]);
     });
     expect(count).toBeGreaterThan(20);
-    // Every second write: small kinds are killed at each in engine.test.ts.
-    const points = attacks(count, 'front').filter((_, index) => index % 2 === 0);
-    await forEach(points, AT_ONCE, (attack) =>
+    await forEach(attacks(count, 'front', 5), AT_ONCE, (attack) =>
       withRig(async (rig) => {
         expectSuccess(await rig.run([...APPLY, '--keep-attached']));
         const run = await rig.run([...DESTROY, '--outputs'], attack);

@@ -16,6 +16,10 @@ export interface Attack {
   /** Once the log of that line's action shows such a command. */
   readonly command?: RegExp | undefined;
   readonly after?: number | undefined;
+  /** A program with arguments that becomes the front. */
+  readonly prefix?: readonly string[] | undefined;
+  /** Is done in place of a kill, with the process of the front. */
+  readonly act?: ((pid: number) => void) | undefined;
 }
 
 export interface Line {
@@ -39,7 +43,7 @@ export interface Run {
 }
 
 export interface RigOptions {
-  /** Compiled front: buildProduct(). */
+  /** Program of the front: bundleProduct(). */
   readonly front: string;
   /** The text of image.yaml. */
   readonly image: string;
@@ -53,6 +57,8 @@ export interface RigOptions {
   readonly files?: Readonly<Record<string, string>> | undefined;
   /** Variables of dib besides its own. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** The directory of the rig's own; default /var/tmp. */
+  readonly parent?: string | undefined;
 }
 
 interface Resource {
@@ -69,12 +75,13 @@ export const killCount = () => kills;
 
 /** A directory with an image.yaml, a state and a cache, on which the whole product is run, and killed. */
 export class ProductRig {
-  readonly root = realpathSync(mkdtempSync('/var/tmp/dib-crash-'));
+  readonly root: string;
   readonly cache: string;
   readonly #options: RigOptions;
 
   constructor(options: RigOptions) {
     this.#options = options;
+    this.root = realpathSync(mkdtempSync(join(options.parent ?? '/var/tmp', 'dib-crash-')));
     chmodSync(this.root, 0o755);
     this.cache = options.sharedCache ?? join(this.root, 'cache');
     if (options.cache !== undefined) execFileSync('cp', ['--archive', '--reflink=auto', options.cache, this.cache]);
@@ -89,7 +96,7 @@ export class ProductRig {
     rmSync(join(this.root, 'killed'), { force: true });
     const { front, user, environment } = this.#options;
     const become = user === undefined ? [] : ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--init-groups'];
-    const [command = '', action = '', ...rest] = [...become, process.execPath, front, ...args];
+    const [command = '', action = '', ...rest] = [...(attack.prefix ?? []), ...become, process.execPath, front, ...args];
     const env = { PATH: process.env['PATH'], HOME: this.root, DIB_IMAGE_CACHE: this.cache, ...environment };
     const child = spawn(command, [action, ...rest], { cwd: this.root, env, stdio: ['ignore', 'pipe', 'pipe'] });
     const pid = child.pid ?? 0;
@@ -100,6 +107,7 @@ export class ProductRig {
     });
     const kill = () => {
       if (child.exitCode !== null) return;
+      if (attack.act !== undefined) return attack.act(pid);
       const victims = victimsOf(attack, pid);
       killed = victims.length > 0;
       this.kill(victims);

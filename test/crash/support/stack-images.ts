@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
+import { ALL_STACKS } from './selection.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../../../examples', import.meta.url));
 const ELEMENTS = fileURLToPath(new URL('../elements', import.meta.url));
@@ -22,7 +23,7 @@ export interface StackImage {
 }
 
 interface Shape {
-  /** Killed by every `npm test`; the others, which take half an hour more, with DIB_CRASH=full. */
+  /** Killed by every `npm test`; the others with DIB_CRASH: selection.ts. */
   readonly always?: true;
   readonly worker?: 'vm';
   /** Sizes of the example and what they are here. What is not listed stays: xfs and btrfs need their room, a boot loader's partition is 1 MiB. */
@@ -41,16 +42,15 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   'lvm-thin': { worker: 'vm', sizes: { '3GiB': '160MiB', '256MiB': '16MiB', '2GiB': '48MiB', '4GiB': '256MiB' } },
 };
 
-/** DIB_CRASH=full: all examples, at every place. */
-export const FULL = process.env['DIB_CRASH'] === 'full';
-
 /** Names of the examples whose disks are made as bytes in files. */
 export const OFFLINE = namesOf((shape) => shape.worker === undefined);
 /** Names of those that need a kernel: they are made in a virtual machine. */
 export const IN_VM = namesOf((shape) => shape.worker === 'vm');
 
 function namesOf(wanted: (shape: Shape) => boolean): readonly string[] {
-  return Object.entries(SHAPES).flatMap(([name, shape]) => (wanted(shape) && (FULL || shape.always === true) ? [name] : []));
+  return Object.entries(SHAPES).flatMap(([name, shape]) =>
+    wanted(shape) && (ALL_STACKS || shape.always === true) ? [name] : [],
+  );
 }
 
 /** The block devices and outputs of examples/NAME on the tiny system of ../elements. */

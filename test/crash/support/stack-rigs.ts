@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { expectSuccess } from './checks.ts';
 import { type Attack, ProductRig, type RigOptions } from './product.ts';
-import { applyOf, describeStack, machineState, type StackReference } from './stack-checks.ts';
+import { applyOf, describeStack, type StackReference } from './stack-checks.ts';
 import { stackImage } from './stack-images.ts';
 import type { Judge } from './stack-judge.ts';
 
@@ -21,34 +21,43 @@ export interface Step {
 }
 
 /** An example that was built without disturbance, with a cache that has its layers. */
-export interface Undisturbed extends StackReference {
+export interface Built extends StackReference {
   readonly front: string;
   readonly cache: string;
+  remove(): void;
+}
+
+export interface Undisturbed extends Built {
   /** How often the state is written. */
   readonly writes: number;
   /** In the order of the first of each. */
   readonly steps: readonly Step[];
-  remove(): void;
+}
+
+/** Builds an example. */
+export async function buildOnce(name: string, front: string, judge?: Judge): Promise<Built> {
+  const image = stackImage(name);
+  const rig = makeRig({ front, image: image.text, files: image.files, environment: image.environment });
+  expectSuccess(await rig.run(applyOf(image)));
+  const isJudged = image.worker === 'host' || judge !== undefined;
+  const disks = isJudged ? await describeStack(rig, image, judge) : undefined;
+  const addresses = rig.resources.map(({ address }) => address);
+  return { front, image, addresses, judge, disks, cache: rig.cache, remove: () => rig.cleanUp() };
 }
 
 /** Builds an example twice, the second time with layers from the cache; both are equal. */
 export async function buildUndisturbed(name: string, front: string, judge?: Judge): Promise<Undisturbed> {
-  const image = stackImage(name);
-  const machine = machineState();
-  const first = makeRig({ front, image: image.text, files: image.files, environment: image.environment });
-  expectSuccess(await first.run(applyOf(image)));
-  const disks = await describeStack(first, image, judge);
-  const reference = { front, image, machine, judge, disks, cache: first.cache };
-  return await withRig(reference, async (rig) => {
-    expectSuccess(await rig.run(applyOf(image)));
-    expect(await describeStack(rig, image, judge)).toEqual(disks);
-    return { ...reference, writes: rig.writes, steps: stepsOf(rig), remove: () => first.cleanUp() };
+  const built = await buildOnce(name, front, judge);
+  return await withRig(built, async (rig) => {
+    expectSuccess(await rig.run(applyOf(built.image)));
+    expect(await describeStack(rig, built.image, judge)).toEqual(built.disks);
+    return { ...built, writes: rig.writes, steps: stepsOf(rig) };
   });
 }
 
 /** A fresh state and a cache that has the layers. */
 export async function withRig<T>(
-  { front, image, cache }: Pick<Undisturbed, 'front' | 'image' | 'cache'>,
+  { front, image, cache }: Pick<Built, 'front' | 'image' | 'cache'>,
   body: (rig: ProductRig) => Promise<T>,
   more: Partial<RigOptions> = {},
 ): Promise<T> {
@@ -78,7 +87,7 @@ function stepsOf(rig: ProductRig): Step[] {
 }
 
 /** A kill while a command runs. */
-export function during({ address, command }: Step, victim: Attack['victim'], after = 0): Attack {
+export function during({ address, command }: Step, victim: Attack['victim'] = 'front', after = 0): Attack {
   const start = new RegExp(`${PROMPT.source}${command.replaceAll(/[^\w ]/g, '\\$&')}`, 'm');
   return {
     at: ({ type, hook }) => type === 'apply_start' && hook?.resource.addr === address,

@@ -1,10 +1,9 @@
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hostFiles } from '../../../src/host/files.ts';
 import { readMounts } from '../../../src/host/mounts.ts';
-import { buildSupport } from '../../crash/support/build.ts';
+import { bundleEngine, removeEngine } from '../../crash/support/bundle.ts';
 import { IMAGE } from '../../crash/support/image.ts';
 import type { Spec } from '../../crash/support/kinds.ts';
 import { type FrontLine, type FrontRun, Rig } from '../../crash/support/rig.ts';
@@ -12,10 +11,10 @@ import { ORDINARY_USER } from '../../support/privileges.ts';
 
 let support = '';
 let rig: Rig;
-beforeAll(() => {
-  support = buildSupport();
+beforeAll(async () => {
+  support = await bundleEngine();
 });
-afterAll(() => rmSync(join(support, '../../..'), { recursive: true, force: true }));
+afterAll(() => removeEngine(support));
 beforeEach(() => {
   rig = new Rig(support);
 });
