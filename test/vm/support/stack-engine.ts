@@ -8,7 +8,7 @@ import { DibError } from '../../../src/diagnostics/errors.ts';
 import { forAction } from '../../../src/engine/machines.ts';
 import type { Machine } from '../../../src/exec/machine.ts';
 import { createRunner } from '../../../src/exec/run.ts';
-import { withDependencies } from '../../../src/graph/dag.ts';
+import { topologicalOrder, withDependencies } from '../../../src/graph/dag.ts';
 import { DeviceGuard } from '../../../src/kinds/device-guard.ts';
 import { diskResources } from '../../../src/kinds/disk-graph.ts';
 import { diskKinds } from '../../../src/kinds/disk-kinds.ts';
@@ -66,16 +66,18 @@ export class StackEngine {
     };
     const devices = must(parseBlockDevices([...tree, ...ELSEWHERE], { imageName: 'test', locate: () => undefined }));
     this.stack = must(resolveStack(devices, resolveSizes(devices).disks));
-    const resources = diskResources({
-      devices,
-      stack: this.stack,
-      realisation: Object.fromEntries(devices.disks.map(({ name }) => [name, options.realisation])),
-      outputs: [],
-      tree: 'layer.finalise',
-      epoch: 1_700_000_000,
-      bootloader: false,
-      keyFingerprints: Object.fromEntries(Object.keys(options.keys ?? {}).map((name) => [name, 'test'])),
-    });
+    const resources = topologicalOrder(
+      diskResources({
+        devices,
+        stack: this.stack,
+        realisation: Object.fromEntries(devices.disks.map(({ name }) => [name, options.realisation])),
+        outputs: [],
+        tree: 'layer.finalise',
+        epoch: 1_700_000_000,
+        bootloader: false,
+        keyFingerprints: Object.fromEntries(Object.keys(options.keys ?? {}).map((name) => [name, 'test'])),
+      }),
+    );
     const isElsewhere = ({ address }: Resource) => withDependencies([address], resources).has('local_loop.elsewhere');
     this.resources = resources.filter((resource) => !isElsewhere(resource));
     const key = async (name: string) => Buffer.from(options.keys?.[name] ?? '');
