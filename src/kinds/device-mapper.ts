@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { ActionMachine } from '../exec/machine.ts';
 
 /** A mapping of the kernel's device-mapper (dmsetup(8)). */
@@ -19,6 +20,19 @@ export async function listMappings(machine: ActionMachine): Promise<Mapping[]> {
 export async function findMapping(machine: ActionMachine, name: string): Promise<Mapping | undefined> {
   const { stdout } = await machine.run({ argv: [...INFO, name], okExitCodes: [0, 1] });
   return parseMappings(stdout).find((mapping) => mapping.name === name);
+}
+
+/** Whether a mapping stands on any of these devices, directly or not. */
+export async function standsOn(machine: ActionMachine, { name }: Mapping, devices: readonly string[]): Promise<boolean> {
+  const below = await machine.run({
+    argv: ['lsblk', '--inverse', '--list', '--noheadings', '--output', 'KNAME', `/dev/mapper/${name}`],
+  });
+  const ours = await machine.run({ argv: ['readlink', '--canonicalize', '--', ...devices] });
+  const names = new Set(below.stdout.split(/\s+/));
+  return ours.stdout
+    .trim()
+    .split('\n')
+    .some((device) => names.has(basename(device)));
 }
 
 /** Neither names nor UUIDs have slashes. */

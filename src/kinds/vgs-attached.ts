@@ -4,7 +4,7 @@ import { quoted } from '../diagnostics/printable.ts';
 import type { ActionMachine } from '../exec/machine.ts';
 import type { JsonObject } from '../util/json.ts';
 import { attachedDevice } from './attached-device.ts';
-import { listMappings } from './device-mapper.ts';
+import { listMappings, type Mapping, standsOn, volumeMapping } from './device-mapper.ts';
 import type { VgsInputs } from './disk-inputs.ts';
 import type { ActionContext, RecordedResource } from './kind.ts';
 import {
@@ -36,9 +36,12 @@ const PAUSE_MS = 250;
 export async function createGroup(inputs: VgsInputs, context: ActionContext): Promise<string> {
   const machine = await context.machine();
   const devices = await groupDevices(inputs, context);
-  // Left by an interrupted try, under whatever name.
-  for (const { id } of await groupsOn(machine, devices)) await machine.run(removeGroupCommand(devices, id));
   const name = machine.shared ? privateName(context.paths, context.address) : inputs.name;
+  // Left by an interrupted try, under whatever name.
+  for (const left of await groupsOn(machine, devices)) {
+    if (machine.shared) await refuseCopy(machine, { found: left, wanted: name, devices }, context);
+    await machine.run(removeGroupCommand(devices, left.id));
+  }
   await machine.run(createGroupCommand(inputs, name, devices));
   const found = (await groupsOn(machine, devices)).find((group) => group.name === name);
   if (found === undefined) throw new Error(`vgcreate made no group ${name}`);
@@ -59,11 +62,12 @@ export async function attachGroup(recorded: RecordedResource, id: string, contex
   const found = (await groupsOn(machine, devices)).find((group) => group.id === id);
   if (found === undefined) failMissing(context, finalName);
   const group = context.readOnly === true ? found.name : mine;
-  await context.intend({ group, finalName, devices });
   if (machine.shared) {
-    await refuseActive(machine, id, group, context);
+    await refuseCopy(machine, { found, wanted: group, devices }, context);
     if (group !== mine) await refuseKnownName(machine, { name: group, id }, context);
   }
+  // Not before: what is refused is not ours to detach.
+  await context.intend({ group, finalName, devices });
   if (found.name !== group) await machine.run(renameGroupCommand(devices, id, group));
   return { group, finalName, devices };
 }
@@ -77,6 +81,10 @@ export async function detachGroup(recorded: RecordedResource, context: ActionCon
   const machine = await context.machine();
   const found = (await groupsOn(machine, devices)).find(({ name }) => name === group || name === finalName);
   if (found === undefined) return;
+  if (machine.shared && group !== finalName) {
+    if ((await copiesOf(machine, { found, wanted: group, devices })).length > 0 && found.name === finalName) return;
+    await refuseCopy(machine, { found, wanted: group, devices }, context);
+  }
   await deactivate(machine, { group: found.name, devices }, context);
   if (found.name === finalName || attachment?.readOnly === true) return;
   await machine.run(renameGroupCommand(devices, found.id, finalName));
@@ -106,13 +114,24 @@ async function deactivate(
   }
 }
 
-/** LVM knows active volumes by their UUIDs: it would take those of another copy of the group for ours, and rename them. */
-async function refuseActive(machine: ActionMachine, id: string, group: string, context: ActionContext): Promise<void> {
-  const prefix = `${group.replaceAll('-', '--')}-`;
-  const foreign = (await listMappings(machine)).find(
-    ({ name, uuid }) => uuid.startsWith(`LVM-${id}`) && !name.startsWith(prefix),
-  );
-  if (foreign === undefined) return;
+/** A group that was found on our devices, and the name that it has while it is attached. */
+interface OwnGroup {
+  readonly found: FoundGroup;
+  readonly wanted: string;
+  readonly devices: readonly string[];
+}
+
+/**
+ * LVM knows active volumes by their UUIDs: it would take those of another copy of the group for ours, and rename, deactivate or remove them. What is
+ * active on our own devices under another name (udev was quicker) is deactivated.
+ */
+async function refuseCopy(machine: ActionMachine, own: OwnGroup, context: ActionContext): Promise<void> {
+  const [foreign] = await copiesOf(machine, own);
+  if (foreign === undefined) {
+    if ((await othersOf(machine, own)).length > 0)
+      await deactivate(machine, { group: own.found.name, devices: own.devices }, context);
+    return;
+  }
   fail({
     code: 'DIB_LVM_ID_IN_USE',
     summary: `Another copy of this volume group is active on this machine: ${quoted(`/dev/mapper/${foreign.name}`)}`,
@@ -122,10 +141,23 @@ async function refuseActive(machine: ActionMachine, id: string, group: string, c
   });
 }
 
+/** Active volumes of the group that are not on our devices. */
+async function copiesOf(machine: ActionMachine, own: OwnGroup): Promise<Mapping[]> {
+  const copies: Mapping[] = [];
+  for (const other of await othersOf(machine, own)) if (!(await standsOn(machine, other, own.devices))) copies.push(other);
+  return copies;
+}
+
+/** Active volumes of the group, wherever, that do not have the name that ours have while it is attached. */
+async function othersOf(machine: ActionMachine, { found, wanted }: OwnGroup): Promise<Mapping[]> {
+  const prefix = volumeMapping(wanted, '');
+  return (await listMappings(machine)).filter(({ name, uuid }) => uuid.startsWith(`LVM-${found.id}`) && !name.startsWith(prefix));
+}
+
 async function refuseKnownName(machine: ActionMachine, { name, id }: FoundGroup, context: ActionContext): Promise<void> {
   const groups = parseGroups((await machine.run(LIST_OWN_GROUPS)).stdout);
   const known = groups.some((group) => group.name === name && group.id !== id);
-  const prefix = `${name.replaceAll('-', '--')}-`;
+  const prefix = volumeMapping(name, '');
   const active = (await listMappings(machine)).some(
     (mapping) => mapping.uuid.startsWith('LVM-') && mapping.name.startsWith(prefix),
   );
