@@ -30,18 +30,21 @@ export function createMachines(hostBootId: string, boot?: () => Promise<Machine>
     async close() {
       await booting?.catch(() => {});
       await booted?.close();
+      await host.close();
     },
   };
 }
 
 /** A machine whose commands go to the log of one action and end with its signals. */
 export function forAction(machine: Machine, options: RunnerOptions): ActionMachine {
-  const { name, bootId, shared } = machine;
+  const { name, bootId, shared, hold, release } = machine;
   return {
     name,
     bootId,
     shared,
     run: (command) => machine.run(command, options),
     see: (file) => machine.see(file),
+    ...(hold && { hold: (device: string) => hold(device) }),
+    ...(release && { release: (device: string) => release(device) }),
   };
 }

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DibError, fail } from '../diagnostics/errors.ts';
 import { quoted, quotedPath } from '../diagnostics/printable.ts';
+import { udevEnvironment } from '../exec/host-machine.ts';
 import { type HostFiles, hostFiles } from '../host/files.ts';
 import { type OwnFiles, type StandingThing, standingOn } from '../host/standing.ts';
 import { stopCommand } from '../host/stop-command.ts';
@@ -81,7 +82,7 @@ async function stop(thing: StandingThing, surroundings: Surroundings, own: OwnFi
 /** Runs the command once; gives what it complained of. Whether it worked is looked up, for some succeed too early and some fail too late. */
 async function attempt(thing: StandingThing, context: ActionContext): Promise<string> {
   try {
-    await context.run({ argv: stopCommand(thing) ?? [] });
+    await context.run({ argv: stopCommand(thing) ?? [], env: udevEnvironment() });
     return '';
   } catch (error) {
     const gone = !(error instanceof DibError) || error.diagnostics.some(({ code }) => code !== 'DIB_EXEC_FAILED');

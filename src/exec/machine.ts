@@ -18,9 +18,16 @@ export interface Machine {
    * A virtual machine without shared files shows it as a block device of its own.
    */
   see(file: string): Promise<string>;
+  /**
+   * Keeps udev from looking into a block device, and from starting what it finds there, until it is released or this process ends. Again is no error.
+   * Absent where no udev runs. Throws DIB_EXEC_DEVICE_LOCKED.
+   */
+  hold?(device: string): Promise<void>;
+  /** Gives a device back, before it is detached; one that is not held is no error. */
+  release?(device: string): Promise<void>;
   /** Ends it; of the host, does nothing. */
   close(): Promise<void>;
 }
 
 /** A machine as one action sees it. */
-export interface ActionMachine extends Runner, Pick<Machine, 'name' | 'bootId' | 'shared' | 'see'> {}
+export interface ActionMachine extends Runner, Pick<Machine, 'name' | 'bootId' | 'shared' | 'see' | 'hold' | 'release'> {}

@@ -112,9 +112,14 @@ export async function attachLoop(
   const same = (loop: LoopDevice): boolean => backs(loop, slice) && loop.offset === offset && loop.sizeLimit === length;
   // One of an earlier try may be writable.
   const existing = context.readOnly === true ? undefined : (await listLoops(machine)).find(same);
-  if (existing !== undefined) return { device: existing.device, ...slice };
+  if (existing !== undefined) {
+    await machine.hold?.(existing.device);
+    return { device: existing.device, ...slice };
+  }
   const { stdout } = await machine.run(losetupCommand(slice.file, offset, length, sectorSize, context.readOnly));
   const attachment = { device: stdout.trim(), ...slice };
+  // What udev found before, such as an array to start, is undone by those who use the device.
+  await machine.hold?.(attachment.device);
   await verifyLoop(context, attachment);
   return attachment;
 }
@@ -172,7 +177,10 @@ export async function detachLoops(context: ActionContext, wanted: (loop: LoopDev
     if (tries === DETACH_TRIES) failBusy(context, left);
     if (tries > 0) await sleep(DETACH_PAUSE_MS);
     // On a device in use `losetup -d` succeeds at once and takes effect when the last user closes it: so look again.
-    for (const loop of left) await machine.run({ argv: ['losetup', '--detach', loop.device], okExitCodes: [0, 1] });
+    for (const { device } of left) {
+      await machine.release?.(device);
+      await machine.run({ argv: ['losetup', '--detach', device], okExitCodes: [0, 1] });
+    }
     left = (await listLoops(machine)).filter(wanted);
   }
 }

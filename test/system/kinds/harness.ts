@@ -45,6 +45,7 @@ export class MiniEngine {
   readonly records = new Map<string, RecordedResource>();
   readonly messages: string[] = [];
   readonly run: Runner['run'] = createRunner().run;
+  readonly #host = hostMachine('');
   readonly #kinds: ReadonlyMap<string, Kind>;
   readonly #base: string;
 
@@ -103,7 +104,7 @@ export class MiniEngine {
       signal: new AbortController().signal,
       previous: this.records.get(address),
       run: this.run,
-      machine: async () => ({ ...hostMachine(''), run: this.run }),
+      machine: async () => ({ ...this.#host, run: this.run }),
       outputs: (wanted) => (wanted === 'layer.finalise' ? { layers: ['x'], size: 0 } : this.record(wanted).outputs),
       attachment: (wanted) => this.record(wanted).attachment?.outputs ?? {},
       progress: (message) => void this.messages.push(message),
