@@ -129,6 +129,11 @@ export interface Kind {
   /** Checks a recorded resource against the host; reads only, needs no root and no tools. `records`: the other records, by address. */
   probe(recorded: RecordedResource, paths: Paths, records?: Records): Promise<Presence>;
   /**
+   * In place of probe where the machine went down while the resource was attached: tells what attaching had changed in it and detaching would have
+   * undone. Absent where attaching changes nothing that outlives the machine.
+   */
+  probeLost?(recorded: RecordedResource): Promise<Presence>;
+  /**
    * Takes an existing object in place of making one: what would be recorded of it. `id`: what the user calls it by, an absolute path. Where it differs
    * from the inputs that are wanted, so do the inputs that it gives: the next plan compares them. Throws DibError when it cannot be that resource.
    */

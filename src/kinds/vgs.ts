@@ -1,4 +1,4 @@
-import { readVolumeGroup } from '../blockdev/lvm-text.ts';
+import { type RecordedGroup, readVolumeGroup } from '../blockdev/lvm-text.ts';
 import type { JsonObject } from '../util/json.ts';
 import { statOrUndefined } from './disk-file.ts';
 import type { FileExtent, VgsInputs } from './disk-inputs.ts';
@@ -42,6 +42,7 @@ export const vgs: Kind = {
   needsAttached: (inputs) => (inputs as VgsInputs).realisation === 'attached',
   needsDetached: (inputs) => (inputs as VgsInputs).realisation === 'offline',
   probe: (recorded) => probeGroup(recorded),
+  probeLost: (recorded) => probeLost(recorded),
 
   async create(inputs, context): Promise<VgsOutputs> {
     const group = inputs as VgsInputs;
@@ -89,6 +90,27 @@ async function probeGroup(recorded: RecordedResource): Promise<Presence> {
     // Its private name goes when it is detached.
     if (found.name !== name && found.name !== attached.group)
       return { state: 'drifted', reason: `the volume group in ${where} is called ${found.name}` };
+    // Attached, each missing one can be made again by itself.
+    const missing = missingVolume(recorded, found);
+    if (missing !== undefined)
+      return { state: 'drifted', reason: `the volume group in ${where} has no volume ${missing} any more` };
   }
   return { state: 'present' };
+}
+
+function missingVolume({ inputs, outputs }: RecordedResource, { lvs }: RecordedGroup): string | undefined {
+  if ((inputs as VgsInputs).realisation === 'attached') return undefined;
+  return (outputs as VgsOutputs).volumes.find((volume) => !lvs.some(({ name }) => name === volume));
+}
+
+/** A power cut leaves a group the private name that it had while it was attached. */
+async function probeLost(recorded: RecordedResource): Promise<Presence> {
+  const { marker, outputs, readOnly } = recorded.attachment ?? {};
+  const { group, finalName } = { ...marker, ...outputs } as Partial<GroupAttachment>;
+  const found = await probeGroup({ ...recorded, attachment: undefined });
+  if (found.state !== 'present' || readOnly === true || group === finalName) return found;
+  const { areas } = recorded.outputs as VgsOutputs;
+  const isSeen = areas.length > 0 && !(await Promise.all(areas.map((area) => isSealed(area)))).includes(true);
+  if (isSeen) return found;
+  return { state: 'drifted', reason: `the machine went down while it had the name ${group}` };
 }

@@ -35,7 +35,7 @@ export async function refresh(request: RefreshRequest): Promise<Refreshed> {
   const { resources, host } = request;
   const bootId = (await host.read('/proc/sys/kernel/random/boot_id')) ?? '';
   const [presence, broken, things] = await Promise.all([
-    probeAll(request),
+    probeAll(request, bootId),
     brokenAttachments(resources, bootId, host),
     whatStands(request),
   ]);
@@ -65,15 +65,18 @@ export async function findHolders(request: Omit<RefreshRequest, 'kinds'>): Promi
   return { teardown: teardownSteps(things, knowledgeOf(resources, bootId, things)), foreign: foreignHolders(things) };
 }
 
-async function probeAll({ resources, kinds, paths }: RefreshRequest): Promise<Map<string, Presence>> {
+async function probeAll({ resources, kinds, paths }: RefreshRequest, bootId: string): Promise<Map<string, Presence>> {
   const byAddress = new Map(resources.map((resource) => [resource.address, resource]));
+  const probe = async (resource: RecordedResource): Promise<Presence | undefined> => {
+    const kind = kinds.get(resource.kind);
+    const isLost = resource.attachment !== undefined && resource.attachment.bootId !== bootId;
+    if (isLost && kind?.probeLost !== undefined) return await kind.probeLost(resource);
+    return await kind?.probe(resource, paths, (address) => byAddress.get(address));
+  };
   const probes = resources
     .filter((resource) => resource.status === 'created')
     .map(async (resource): Promise<[string, Presence] | undefined> => {
-      const presence = await kinds
-        .get(resource.kind)
-        ?.probe(resource, paths, (address) => byAddress.get(address))
-        .catch(believe);
+      const presence = await probe(resource).catch(believe);
       return presence === undefined ? undefined : [resource.address, presence];
     });
   return new Map((await Promise.all(probes)).filter((probe) => probe !== undefined));

@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { lvmPieces } from '../../../src/blockdev/lvm-metadata.ts';
 import type { Kind, Paths, Presence, RecordedResource } from '../../../src/kinds/kind.ts';
 import { tablePieces } from '../../../src/kinds/partitioning.ts';
 import { kindRegistry } from '../../../src/kinds/registry.ts';
@@ -50,9 +51,12 @@ function recordOf(kind: string, outputs: JsonObject, more: Partial<RecordedResou
   };
 }
 
+function paths(): Paths {
+  return { image: directory, state: directory, work: directory, cache: directory, scratch: directory };
+}
+
 async function probe(recorded: RecordedResource): Promise<Presence> {
-  const paths: Paths = { image: directory, state: directory, work: directory, cache: directory, scratch: directory };
-  return (kinds.get(recorded.kind) as Kind).probe(recorded, paths, () => undefined);
+  return (kinds.get(recorded.kind) as Kind).probe(recorded, paths(), () => undefined);
 }
 
 function run(program: string, ...args: readonly string[]): void {
@@ -123,6 +127,76 @@ describe('mkfs', () => {
 
   it('is believed where only the kernel could read it', async () => {
     expect(await probe(recordOf('mkfs', { uuid: UUID, label: 'root', type: 'ext4' }))).toEqual({ state: 'present' });
+  });
+});
+
+describe('vgs and lvs', () => {
+  const [groupId, rootId, homeId] = ['g', 'r', 'h'].map((letter) => letter.repeat(32)) as [string, string, string];
+  const area = () => [{ file, offset: 0, length: MiB }];
+  const group = (realisation: string, attachment?: RecordedResource['attachment']) =>
+    recordOf(
+      'vgs',
+      { name: 'data', id: groupId, volumes: ['root', 'home'], areas: [area()] },
+      { inputs: { realisation }, attachment },
+    );
+  const volume = (id: string, name: string) => recordOf('lvs', { id }, { inputs: { group: 'vgs.x', volume: name } });
+  const probeIn = (recorded: RecordedResource) =>
+    (kinds.get(recorded.kind) as Kind).probe(recorded, paths(), () => group('attached'));
+  const lost = (recorded: RecordedResource) => (kinds.get('vgs') as Kind).probeLost?.(recorded);
+  const attached = { status: 'attached', bootId: 'earlier', outputs: { group: 'dib-1', finalName: 'data' } } as const;
+
+  function writeGroup(name: string, ...lvs: readonly (readonly [string, string])[]): void {
+    const pieces = lvmPieces({
+      name,
+      id: groupId,
+      extentSize: 4 * MiB,
+      epoch: 0,
+      pvs: [{ name: 'pv', id: 'p'.repeat(32), size: 64 * MiB, start: MiB, extents: 15 }],
+      lvs: lvs.map(([volumeName, id]) => ({ volume: volumeName, id, segments: [] })),
+    });
+    for (const { offset, bytes } of pieces.get('pv') ?? []) write(offset, bytes);
+  }
+
+  it('are present as they were made', async () => {
+    writeGroup('data', ['root', rootId], ['home', homeId]);
+    for (const recorded of [group('offline'), group('attached'), volume(rootId, 'root'), volume(homeId, 'home')])
+      expect(await probeIn(recorded)).toEqual({ state: 'present' });
+  });
+
+  it('miss a volume: offline the group must be written again, attached the volume is made again', async () => {
+    writeGroup('data', ['root', rootId]);
+    expect(await probeIn(group('offline'))).toEqual({
+      state: 'drifted',
+      reason: `the volume group in ${file} has no volume home any more`,
+    });
+    expect(await probeIn(group('attached'))).toEqual({ state: 'present' });
+    expect(await probeIn(volume(rootId, 'root'))).toEqual({ state: 'present' });
+    expect(await probeIn(volume(homeId, 'home'))).toEqual({
+      state: 'absent',
+      reason: `the volume group in ${file} has no volume home of its id`,
+    });
+  });
+
+  it('keep the private name of a machine that went down', async () => {
+    writeGroup('dib-1', ['root', rootId], ['home', homeId]);
+    expect(await probe(group('attached', attached))).toEqual({ state: 'present' });
+    expect(await lost(group('attached', attached))).toEqual({
+      state: 'drifted',
+      reason: `the volume group in ${file} is called dib-1`,
+    });
+    writeGroup('data', ['root', rootId], ['home', homeId]);
+    expect(await lost(group('attached', attached))).toEqual({ state: 'present' });
+  });
+
+  it('may keep it where only the kernel could read the group', async () => {
+    const unseen = (more: object) =>
+      recordOf('vgs', { name: 'data', id: groupId, volumes: [], areas: [] }, { attachment: { ...attached, ...more } });
+    expect(await lost(unseen({}))).toEqual({
+      state: 'drifted',
+      reason: 'the machine went down while it had the name dib-1',
+    });
+    expect(await lost(unseen({ readOnly: true }))).toEqual({ state: 'present' });
+    expect(await lost(unseen({ outputs: { group: 'data', finalName: 'data' } }))).toEqual({ state: 'present' });
   });
 });
 
