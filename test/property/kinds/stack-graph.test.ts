@@ -97,7 +97,8 @@ test('outputs wait for everything that stands on their disks, directly or not', 
         const standing = resources.filter(({ kind, address: each, inputs }) =>
           kind === 'bootloader'
             ? inputs['disk'] === address
-            : PARTS.has(kind) && withDependencies([each], resources).has(address),
+            : // A container is encrypted into its own device, whatever else was written together with its content.
+              PARTS.has(kind) && withDependencies([kind === 'encrypt' ? String(inputs['device']) : each], resources).has(address),
         );
         // The array, the group or the copy that joins disks brings what stands on the others.
         for (const { address: each } of standing) expect(waitsFor, `${output?.address} without ${each}`).toContain(each);
