@@ -89,6 +89,10 @@ test('outputs wait for everything that stands on their disks, directly or not', 
   fc.assert(
     fc.property(stackTrees, (generated) => {
       const { devices, resources } = graphOf(generated);
+      // A container stands on its own device, whatever else is made together with its content.
+      const onDevices = resources.map((each) =>
+        each.kind === 'luks' || each.kind === 'encrypt' ? { ...each, dependsOn: [String(each.inputs['device'])] } : each,
+      );
       for (const { name, plugin } of devices.disks) {
         if (plugin !== 'local_loop') continue;
         const address = `local_loop.${name}`;
@@ -97,8 +101,7 @@ test('outputs wait for everything that stands on their disks, directly or not', 
         const standing = resources.filter(({ kind, address: each, inputs }) =>
           kind === 'bootloader'
             ? inputs['disk'] === address
-            : // A container is encrypted into its own device, whatever else was written together with its content.
-              PARTS.has(kind) && withDependencies([kind === 'encrypt' ? String(inputs['device']) : each], resources).has(address),
+            : PARTS.has(kind) && withDependencies([each], onDevices).has(address),
         );
         // The array, the group or the copy that joins disks brings what stands on the others.
         for (const { address: each } of standing) expect(waitsFor, `${output?.address} without ${each}`).toContain(each);
