@@ -31,7 +31,7 @@ async function withFreshCaches(body) {
   const directory = mkdtempSync('/var/tmp/dib-test-cache-');
   chmodSync(directory, 0o755);
   process.env.DIB_IMAGE_CACHE ??= join(directory, 'root');
-  process.env.DIB_TEST_USER_CACHE ??= join(directory, 'user');
+  process.env.TEST_USER_CACHE ??= join(directory, 'user');
   try {
     return await body();
   } finally {

@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, realpath
 import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import { abandonedIn } from '../../support/caches.ts';
 
 /** What is done to a run: killed at a write of the state, or at a line of its events after some milliseconds. */
 export interface Attack {
@@ -191,7 +192,7 @@ export class ProductRig {
     const temporary = [
       ...names(this.root).filter((name) => name.includes('.partial')),
       ...names(join(this.root, '.dib')).filter((name) => name.endsWith('.tmp') || /^job|lock\.info/.test(name)),
-      ...['building', 'scratch'].flatMap((name) => names(join(this.cache, name))),
+      ...abandonedIn(this.cache),
       ...names(join(this.root, '.dib/work')).filter((name) => name.endsWith('.new')),
     ];
     return [

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Ajv } from 'ajv';
 import { expect } from 'vitest';
 import { stringify } from 'yaml';
-import { CACHE } from '../../support/caches.ts';
+import { abandonedIn, CACHE } from '../../support/caches.ts';
 import { needRoot } from '../../support/privileges.ts';
 
 const TOP = fileURLToPath(new URL('../../..', import.meta.url));
@@ -185,7 +185,7 @@ export class Project {
 
   /** Nothing of it is attached, mounted, running, or half-made in the cache. */
   expectNothingLeft(): void {
-    expect(leftOf(this.directory, this.cache)).toEqual({ loops: [], mounts: [], processes: [], building: [], work: [] });
+    expect(leftOf(this.directory, this.cache)).toEqual({ loops: [], mounts: [], processes: [], abandoned: [], work: [] });
   }
 
   /** Tears everything down, checks that nothing is left, and removes the directory. */
@@ -212,16 +212,9 @@ function leftOf(directory: string, cache: string) {
     loops: lines(run('losetup', '--all'), directory),
     mounts: lines(readFileSync('/proc/self/mountinfo', 'utf8'), directory),
     processes: lines(run('ps', '-eo', 'pid,args'), directory),
-    building: listed(join(cache, 'building')).filter((name) => isAbandoned(join(cache, 'building', name))),
+    abandoned: abandonedIn(cache),
     work: listed(join(directory, '.dib/work')).filter((name) => !existsSync(join(directory, '.dib/state.json')) && name !== ''),
   };
-}
-
-/** Whether what is built in a cache, perhaps for another test, has no builder any more: that one holds a lock. */
-function isAbandoned(building: string): boolean {
-  const lock = building.endsWith('.lock') ? building : `${building}.lock`;
-  const held = existsSync(lock) && spawnSync('flock', ['--nonblock', lock, 'true']).status !== 0;
-  return !held && existsSync(building);
 }
 
 /** Debian without a kernel on one ext4 partition: made in seconds once the base is in the cache. */
