@@ -22,6 +22,7 @@ const KERNEL_ARGUMENTS = 'nofb nomodeset gfxpayload=text no_timer_check';
 export interface ImageText {
   readonly name: string;
   readonly elements: readonly string[];
+  readonly outputs: readonly (string | Readonly<Record<string, unknown>>)[];
   readonly [key: string]: unknown;
 }
 
@@ -63,7 +64,8 @@ export function buildImage(image: ImageText, options: BuildOptions = {}): BuiltI
   for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(directory, name), text, { mode: 0o600 });
   const elements = [...image.elements, 'boot-report'];
   const environment = { ...(image['environment'] as object | undefined), DIB_BOOTLOADER_DEFAULT_CMDLINE: KERNEL_ARGUMENTS };
-  const text = stringify({ ...image, elements, environment, elements_path: [join(TOP, 'test/fixtures/elements')] });
+  const outputs = image.outputs.map(uncompressed);
+  const text = stringify({ ...image, elements, environment, outputs, elements_path: [join(TOP, 'test/fixtures/elements')] });
   writeFileSync(file, options.quickToUnlock === true ? text.replaceAll(/^( *)luks:$/gm, '$&\n$1  iter_time: 100') : text);
   const asUser = options.ordinaryUser === true ? forOrdinaryUser(directory) : dib;
   const run: typeof dib = (args) => asUser(args, { environment: options.environment });
@@ -81,6 +83,11 @@ export function buildImage(image: ImageText, options: BuildOptions = {}): BuiltI
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Compressing takes longer than it saves where an image is booted once. */
+function uncompressed(output: ImageText['outputs'][number]): Readonly<Record<string, unknown>> {
+  return { ...(typeof output === 'string' ? { format: output } : output), compression: 'none' };
 }
 
 /** Runs dib as the ordinary user, in a directory that becomes that user's. */
