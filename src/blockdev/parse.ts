@@ -3,6 +3,7 @@ import type { Json } from '../util/json.ts';
 import { checkIdentity } from './check-identity.ts';
 import { checkSizes } from './check-sizes.ts';
 import { checkRaidDisks, checkRaidMember, checkRoot, checkUnused } from './check-stacks.ts';
+import { checkCycles } from './cycles.ts';
 import type { BlockDevices, Fstab, Mount, Partitioning } from './devices.ts';
 import type { BlockDeviceDefaults, ParseContext } from './fields.ts';
 import { flatten } from './flatten.ts';
@@ -15,7 +16,7 @@ import { checkLvm, readLogicalVolume, readPhysicalVolume, readVolumeGroup } from
 import { readTable } from './read-partitions.ts';
 import { readLuks, readRaid } from './read-stacks.ts';
 import { checkBases, indexByName, joinByName } from './references.ts';
-import { checkCycles, checkShared } from './sharing.ts';
+import { checkShared } from './sharing.ts';
 
 export interface BlockDeviceContext {
   /** Identifiers derive from it. */
