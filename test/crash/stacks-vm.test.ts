@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { needRoot } from '../support/privileges.ts';
 import { bundleProduct, removeProduct } from './support/bundle.ts';
 import { errors } from './support/checks.ts';
-import { type Attack, forEach, killCount, type ProductRig } from './support/product.ts';
+import { type Attack, killCount, type ProductRig } from './support/product.ts';
 import { FULL } from './support/selection.ts';
 import { applyOf, expectStackApplied, expectStackDestroyed } from './support/stack-checks.ts';
 import { IN_VM } from './support/stack-images.ts';
@@ -20,8 +20,6 @@ interface Point {
   readonly attack: Attack;
 }
 
-/** Rigs that run at once. */
-const AT_ONCE = 2;
 const AT = new RegExp(process.env['DIB_CRASH_AT'] ?? '');
 const VICTIMS: readonly Victim[] = ['front', 'worker', 'vm'];
 /** Commands that change nothing. */
@@ -77,6 +75,7 @@ afterAll(async () => {
   process.stdout.write(`${killCount()} kills of device stacks made in a virtual machine\n`);
 });
 
+/** One by one: the check of another rig would come between a step and its kill. */
 function sampleOf(example: string): Point[] {
   return (SAMPLES[example] ?? []).map(([address, command, victim]) => ({
     name: `${address}: ${command}, ${victim}`,
@@ -135,23 +134,21 @@ describe.each(IN_VM)('kill -9 while %s is made in a virtual machine', (example) 
 
   it('once, and destroy leaves nothing', async () => {
     const points = sampleOf(example).filter((_, index) => index % 2 === 0);
-    await forEach(points, AT_ONCE, (point) =>
-      withRig(built, async (rig) => {
+    for (const point of points)
+      await withRig(built, async (rig) => {
         await kill(rig, point, built);
         await explained(point.name, expectStackDestroyed(rig, built));
-      }),
-    );
+      });
   });
 
   if (FULL) {
     it('everywhere', async () => {
       const points = allPoints(built).filter(({ name }) => AT.test(name));
-      await forEach([...points.entries()], AT_ONCE, ([index, point]) =>
-        withRig(built, async (rig) => {
+      for (const [index, point] of points.entries())
+        await withRig(built, async (rig) => {
           await kill(rig, point, built);
           await explained(point.name, index % 2 === 0 ? expectStackApplied(rig, built) : expectStackDestroyed(rig, built));
-        }),
-      );
+        });
     });
   }
 });
