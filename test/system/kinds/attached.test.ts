@@ -156,6 +156,8 @@ it('detaches from the marker alone, and after the file was deleted', async () =>
 it('does not write to a loop device that shows another file', async () => {
   const made = await engine().apply();
   const attachment = (await made.attach('partition.root')) as LoopAttachment;
+  // Whoever holds its lock has it open, and so keeps it.
+  await (await made.context('partition.root').machine()).release?.(attachment.device);
   run('losetup', '-d', attachment.device);
   const other = join(made.paths.scratch, 'other.raw');
   run('truncate', '-s', '64M', other);
