@@ -9,7 +9,7 @@ import { stopCommand } from '../host/stop-command.ts';
 import { usersOf } from '../host/users.ts';
 import type { ActionContext } from '../kinds/kind.ts';
 import { backs, listLoops } from '../kinds/loop.ts';
-import { isOurs, type Knows, knowledgeOf } from '../plan/teardown.ts';
+import { type Knows, knowledgeOf, stoppable } from '../plan/teardown.ts';
 import { perform, type Surroundings } from './actions.ts';
 import type { Failure } from './apply.ts';
 
@@ -35,7 +35,7 @@ export async function stopStanding(surroundings: Surroundings, options: StopOpti
     const things = await standingOn(own, host);
     const knows: Knows =
       options.unknownOnly === true ? knowledgeOf(surroundings.store.current.resources, bootId, things) : () => false;
-    const next = firstToStop(things, (thing) => failures.has(idOf(thing)) || knows(thing));
+    const [next] = stoppable(things, (thing) => failures.has(idOf(thing)) || knows(thing));
     if (next === undefined) break;
     try {
       await stop(next, surroundings, own, host);
@@ -44,17 +44,6 @@ export async function stopStanding(surroundings: Surroundings, options: StopOpti
     }
   }
   return [...failures.values()];
-}
-
-/** The first that is ours and does not lie below one that stays. */
-function firstToStop(things: readonly StandingThing[], stays: (thing: StandingThing) => boolean): StandingThing | undefined {
-  const blocked = new Set<string>();
-  for (const thing of things) {
-    if (thing.files.some((file) => blocked.has(file))) continue;
-    if (isOurs(thing) && !stays(thing)) return thing;
-    for (const file of thing.files) blocked.add(file);
-  }
-  return undefined;
 }
 
 function idOf({ what, name, identity }: StandingThing): string {

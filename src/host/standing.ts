@@ -171,7 +171,7 @@ function describeMount({ id, target, type, source, number }: Mount): Description
 }
 
 function describeSwap(name: string, { number }: BlockDevice): Description {
-  return { what: 'swap', name, detail: 'swapped to', number, identity: number };
+  return { what: 'swap', name, detail: 'swap area', number, identity: number };
 }
 
 /** Mounts of btrfs have a device number of their own: there the name of the device decides. */

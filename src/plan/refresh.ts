@@ -110,22 +110,16 @@ async function heldDisks(
   const held = new Map<string, string[]>();
   for (const thing of things) {
     const address = (disks.find(({ file }) => thing.files.includes(file)) ?? disks[0])?.address ?? '';
-    const text = `${LABELS[thing.what]} ${thing.name}, ${thing.detail}${isOurs(thing) ? '' : ' (not ours)'}`;
+    const text = `${useText(thing)}${isOurs(thing) ? '' : ' (not ours)'}`;
     held.set(address, [...(held.get(address) ?? []), text]);
   }
   return held;
 }
 
-const LABELS: Readonly<Record<StandingThing['what'], string>> = {
-  mount: 'mount',
-  swap: 'swap',
-  lvm: 'logical volume',
-  luks: 'LUKS container',
-  dm: 'mapping',
-  md: 'array',
-  loop: 'loop device',
-  other: 'device',
-};
+function useText({ what, name, detail }: StandingThing): string {
+  if (what === 'mount') return `mount ${name}, ${detail}`;
+  return what === 'loop' ? `loop device ${name}, ${detail}` : `${detail} ${name}`;
+}
 
 interface Signs {
   readonly presence: Presence | undefined;

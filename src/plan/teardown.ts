@@ -47,13 +47,27 @@ function sliceText(file: string, offset: number): string {
 
 /** What is ours to stop, deepest first. */
 export function teardownSteps(things: readonly StandingThing[], knows: Knows): readonly TeardownStep[] {
-  return things.filter(isOurs).map((thing) => ({
+  return stoppable(things).map((thing) => ({
     what: thing.what,
     name: thing.name,
     detail: thing.detail,
     action: quoteArgv(stopCommand(thing) ?? []),
     known: knows(thing),
   }));
+}
+
+/** Of things in their order, those that are ours and do not lie below one that stays: on the same file, that is. */
+export function stoppable(
+  things: readonly StandingThing[],
+  stays: (thing: StandingThing) => boolean = () => false,
+): readonly StandingThing[] {
+  const blocked = new Set<string>();
+  return things.filter((thing) => {
+    if (thing.files.some((file) => blocked.has(file))) return false;
+    if (isOurs(thing) && !stays(thing)) return true;
+    for (const file of thing.files) blocked.add(file);
+    return false;
+  });
 }
 
 /** Whether a thing stands on nothing but our files, and there is a way to stop it. */
@@ -67,7 +81,8 @@ export function foreignHolders(things: readonly StandingThing[]): readonly strin
     .filter((thing) => !isOurs(thing))
     .map(({ name, files, foreign }) => {
       const on = files.length === 0 ? '' : ` stands on ${listOf(files)}`;
-      if (foreign.length === 0) return `${quotedPath(name)}${on} and is of a sort that dib does not know: dib leaves it alone.`;
-      return `${quotedPath(name)}${on} and on ${listOf(foreign)}, which is not of this image: dib leaves it alone.`;
+      if (foreign.length === 0)
+        return `${quotedPath(name)}${on} and is of a sort that dib does not know: dib leaves it alone, and what it stands on.`;
+      return `${quotedPath(name)}${on} and on ${listOf(foreign)}, which is not of this image: dib leaves it alone, and what it stands on.`;
     });
 }

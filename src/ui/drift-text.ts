@@ -26,15 +26,19 @@ function paragraph(change: ResourceChange, colour: ChalkInstance): string {
   const { address, reason, description } = change;
   const head = `  # ${colour.bold(address)} ${reason}`;
   if (change.change.after === null) return `${head}\n${colour.red('  -')}${description === '' ? '' : ` ${description}`}`;
-  const lines = differences(change.change.before ?? {}, change.change.after).map(
-    ({ path, before, after }) =>
-      `${colour.yellow('  ~')} ${path.replace(/^(outputs|stamp)\./, '')}: ${shown(before)} -> ${shown(after)}`,
-  );
+  const lines = differences(change.change.before ?? {}, change.change.after).flatMap(({ path, before, after }) => {
+    const name = path.replace(/^(outputs|stamp)\./, '');
+    const texts = Array.isArray(after) ? after.map(shown) : [`${shown(before)} -> ${shown(after)}`];
+    return texts.map((text) => `${colour.yellow('  ~')} ${name}: ${text}`);
+  });
   return [head, ...lines].join('\n');
 }
 
+/** Of an attachment, the device or mount point; the rest of it says how it is found again. */
 function shown(value: Json | undefined): string {
-  return value === undefined ? 'null' : JSON.stringify(value);
+  const { device, target } = (value ?? {}) as { readonly device?: Json; readonly target?: Json };
+  const told = device ?? target ?? value;
+  return told === undefined ? 'null' : JSON.stringify(told);
 }
 
 /** What is stopped before anything else; empty when there is nothing. */

@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { appendFileSync, readFileSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { disk, Project, smallImage } from './project.ts';
 
@@ -177,6 +177,38 @@ test('another partition table, and no file system any more', () => {
   expectRepaired();
 });
 
+test('a mount of the disk file by somebody else is shown, kept while it is in use, and stopped', async () => {
+  const point = project.path('theirs');
+  mkdirSync(point);
+  const device = loop(`--offset=${rootOffset()}`);
+  execFileSync('mount', [device, point]);
+  const { resource_drift, teardown } = planned();
+  const held = resource_drift?.find(({ address }) => address === 'local_loop.image0');
+  expect(held?.change.after?.used_by?.[0]).toMatch(new RegExp(`^mount ${point}, ext4 of /dev/loop\\d+$`));
+  expect(teardown?.map(({ what, known }) => [what, known])).toEqual([
+    ['mount', false],
+    ['loop', false],
+  ]);
+  expect(project.run(['plan']).stdout).toMatch(
+    new RegExp(`  - umount --no-mtab ${point} +# ext4 of /dev/loop\\d+, not in the state`),
+  );
+
+  const user = worksIn(point);
+  const { stderr } = project.apply([], { status: 1 });
+  expect(stderr).toContain(`error[DIB_STOP_BUSY]: Cannot stop the mount ${point}`);
+  expect(stderr).toContain(`process ${user.pid} (sleep) works in ${point}`);
+  expect(existsSync(work)).toBe(true);
+  user.kill();
+  await user.ended;
+
+  const events = project.events(['apply', '--auto-approve']);
+  expect(events.filter(({ type }) => type === 'planned_teardown')).toHaveLength(2);
+  expect(
+    events.flatMap(({ type, hook }) => (type === 'apply_complete' && hook?.action === 'detach' ? [hook.resource.addr] : [])),
+  ).toEqual([`mount ${point}`, `loop ${device}`]);
+  expectRepaired();
+});
+
 test('a loop device that only reads: nothing to make again, and stopped all the same', () => {
   const device = loop('--read-only');
   expect(drift()).toEqual([`local_loop.image0: update, is used by others: loop device ${device}, shows ${work}`]);
@@ -209,6 +241,26 @@ test('what was attached and taken away by hand is told, and forgotten by the nex
   expect(drift()).toEqual([]);
 });
 
+test('destroy stops what nobody recorded, shows it before, and says so in JSON', () => {
+  const point = project.path('theirs');
+  execFileSync('mount', [loop(`--offset=${rootOffset()}`), point]);
+  execFileSync('mount', ['--bind', '/tmp', `${point}/mnt`]);
+  loop();
+  const { mode, teardown } = planned('--destroy');
+  expect(mode).toBe('destroy');
+  expect(teardown?.map(({ what, name }) => (what === 'mount' ? name : what))).toEqual([`${point}/mnt`, point, 'loop', 'loop']);
+  expect(project.run(['plan', '--destroy']).stdout).toContain(
+    'What keeps the disk files in use is stopped first, deepest first:',
+  );
+  const stopped = project
+    .events(['destroy', '--auto-approve'])
+    .flatMap(({ type, hook }) => (type === 'apply_complete' && hook?.action === 'detach' ? [hook.resource.addr] : []));
+  expect(stopped.slice(0, 2)).toEqual([`mount ${point}/mnt`, `mount ${point}`]);
+  expect(stopped).toHaveLength(4);
+  project.expectNothingLeft();
+  expect([existsSync(raw), existsSync(project.path('.dib/work'))]).toEqual([true, false]);
+});
+
 test('contradictions are refused', () => {
   for (const [args, said] of [
     [['plan', '--refresh-only', '--refresh=false'], '--refresh-only cannot be given with --refresh=false'],
@@ -220,3 +272,15 @@ test('contradictions are refused', () => {
     expect(project.run(args, { status: 64 }).stderr).toContain(said);
   }
 });
+
+/** A process that works in a directory until it is killed. */
+function worksIn(directory: string) {
+  const child = spawn('sleep', ['1000'], { cwd: directory, stdio: 'ignore' });
+  return {
+    pid: child.pid as number,
+    kill: () => child.kill('SIGKILL'),
+    ended: new Promise<void>((resolve) => {
+      child.once('close', () => resolve());
+    }),
+  };
+}
