@@ -8,8 +8,8 @@ import { createInterface } from 'node:readline';
 import { main, ROOT, run, SEARCH_PATH, say, TOP, tryRun } from './host.mjs';
 import { setUp } from './setup.mjs';
 
-/** Runs of vitest beside each other: as many as keep a small machine busy, since an emulated machine and most builds use one processor. */
-const LANES = 2;
+/** Runs of vitest beside each other. Most keep one processor busy, and wait now and then: two of them leave a quarter of two processors unused. */
+const LANES = 3;
 
 /** The ordinary user that unprivileged builds are tested with: test/support/ordinary-user.ts. */
 const TEST_USER = 'dib-test';

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { GIB } from '../../src/blockdev/sizes.ts';
+import { MIB } from '../../src/blockdev/sizes.ts';
 import { useMachine } from './support/machine.ts';
 import { StackEngine, type StackOptions } from './support/stack-engine.ts';
 
@@ -26,7 +26,7 @@ const TREE = [
       lvs: [
         { name: 'ro-ot', base: 'sys-tem', size: '64MiB' },
         { name: 'po-ol', base: 'sys-tem', size: '256MiB', type: 'thin-pool' },
-        { name: 'th-in', base: 'sys-tem', size: '1GiB', type: 'thin', 'thin-pool': 'po-ol' },
+        { name: 'th-in', base: 'sys-tem', size: '320MiB', type: 'thin', 'thin-pool': 'po-ol' },
       ],
     },
   },
@@ -56,7 +56,7 @@ test('a thin pool: made, checked, filled, deactivated, activated again', async (
   const thin = await made.attachWithBelow('lvs.th-in');
   const root = await made.attachWithBelow('lvs.ro-ot');
   expect([thin, root]).toEqual(['/dev/mapper/sys--tem-th--in', '/dev/mapper/sys--tem-ro--ot']);
-  expect(await judge.run('blockdev', '--getsize64', thin)).toBe(String(GIB));
+  expect(await judge.run('blockdev', '--getsize64', thin)).toBe(String(320 * MIB));
   for (const device of [thin, root]) await judge.run('e2fsck', '-fn', device);
   const report = await judge.run(
     'lvs',
