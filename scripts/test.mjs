@@ -43,9 +43,10 @@ async function withFreshCaches(body) {
 async function runAll() {
   const boots = readdirSync(join(TOP, 'test/boot')).filter((name) => name.endsWith('.test.ts'));
   const queue = [
-    { name: 'system', only: ['--project', 'system'] },
+    { name: 'cli', only: ['--project', 'system', 'test/system/cli/'] },
     { name: 'crash', only: ['--project', 'crash'] },
     { name: 'vm', only: ['--project', 'vm'] },
+    { name: 'system', only: ['--project', 'system', '--exclude', 'test/system/cli/**'] },
     ...boots.map((file) => ({ name: `boot ${file.split('.')[0]}`, only: ['--project', 'boot', `test/boot/${file}`] })),
   ];
   const total = { passed: 0, failed: 0, status: 0 };

@@ -75,7 +75,7 @@ test('a thin pool: made, checked, filled, deactivated, activated again', async (
     '[po-ol_tdata]/268435456B',
     '[po-ol_tmeta]/4194304B',
     'ro-ot/67108864B',
-    'th-in/1073741824B',
+    'th-in/335544320B',
   ]);
   // Only what the file system wrote takes room of the pool.
   const used = Number(await judge.run('lvs', '--noheadings', '--options', 'data_percent', 'sys-tem/th-in'));
