@@ -29,7 +29,6 @@ const uuid = (made: StackEngine) => String(made.inputs('raid.data')['uuid']);
 
 describe.each([
   [0, 2, {}],
-  [1, 2, {}],
   [1, 2, { metadata: '1.0' }],
   [5, 3, { chunk: '64KiB' }],
   [6, 4, {}],
