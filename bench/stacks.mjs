@@ -12,16 +12,16 @@ const KEY = { env: 'DIB_BENCH_KEY' };
 /** What the root partition holds, and what stands beside it. */
 const STACKS = {
   plain: [{ mkfs: ROOT }],
-  LVM: [{ lvm_pv: { vg: 'system' } }, volumes()],
+  LVM: [{ lvm_pv: { vg: 'volumes' } }, volumes()],
   LUKS: [{ luks: { name: 'crypt', key: KEY, mkfs: ROOT } }],
-  'LVM in LUKS': [{ luks: { name: 'crypt', key: KEY, lvm_pv: { vg: 'system' } } }, volumes()],
+  'LVM in LUKS': [{ luks: { name: 'crypt', key: KEY, lvm_pv: { vg: 'volumes' } } }, volumes()],
 };
 
 /** Programs that one of the stacks needs: all have them, for the same content. */
 const PACKAGES = ['cryptsetup-initramfs', 'lvm2'];
 
 function volumes() {
-  return { lvm: { vgs: [{ name: 'system' }], lvs: [{ name: 'root', base: 'system', extents: '100%FREE', mkfs: ROOT }] } };
+  return { lvm: { vgs: [{ name: 'volumes' }], lvs: [{ name: 'root', base: 'volumes', extents: '100%FREE', mkfs: ROOT }] } };
 }
 
 function blockDevice([held, ...beside]) {
