@@ -7,7 +7,7 @@ import { prepareDib } from './subjects.mjs';
 
 const MOUNT = { mount_point: '/', fstab: {} };
 const ROOT = { type: 'ext4', mount: MOUNT };
-const KEY = { env: 'DIB_BENCH_KEY' };
+const KEY = { env: 'BENCH_KEY' };
 
 /** What the root partition holds, and what stands beside it. */
 const STACKS = {
@@ -35,7 +35,7 @@ function blockDevice([held, ...beside]) {
 
 /** Rows of the table. The stacks take turns, so that a slow spell of the machine hits all of them. `cache`: directory for the layers. */
 export function stackRows(work, runs, cache = join(work, 'cache')) {
-  process.env.DIB_BENCH_KEY = 'the key of the benchmark';
+  process.env.BENCH_KEY = 'the key of the benchmark';
   const subjects = Object.entries(STACKS).map(([name, stack]) => {
     const changes = { block_device: blockDevice(stack), packages: PACKAGES, outputs: ['raw'] };
     const dib = prepareDib(join(work, name.replaceAll(' ', '-')), 'luks-lvm', changes, cache);
