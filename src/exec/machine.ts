@@ -25,7 +25,7 @@ export interface Machine {
   hold?(device: string): Promise<void>;
   /** Gives a device back, before it is detached; one that is not held is no error. */
   release?(device: string): Promise<void>;
-  /** Ends it; of the host, does nothing. */
+  /** Ends it; the host gives back what is held. */
   close(): Promise<void>;
 }
 

@@ -1,6 +1,5 @@
-import { parseSize } from '../blockdev/sizes.ts';
+import { GIB, parseSize } from '../blockdev/sizes.ts';
 
-const GIB = 1024 ** 3;
 const DEFAULT = 20 * GIB;
 
 /** Bytes that the cache may keep: DIB_CACHE_MAX_SIZE, a size such as `5GiB` or a number of GiB; by default 20. */
