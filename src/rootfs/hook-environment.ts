@@ -73,6 +73,18 @@ export function hookVariables(
   };
 }
 
+/** What diskimage-builder tells every hook unless the caller said otherwise: hooks run with `set -u` and rely on these being set. */
+const UPSTREAM_DEFAULTS: Readonly<Record<string, string>> = {
+  COMPRESS_IMAGE: '1',
+  DIB_CHECKSUM: '0',
+  DIB_DEBUG_TRACE: '0',
+  DIB_DEFAULT_INSTALLTYPE: 'source',
+  DIB_MIN_TMPFS: '2',
+  DIB_NO_TMPFS: '1',
+  DIB_OFFLINE: '',
+  DIB_PYTHON_EXEC: '/usr/bin/python3',
+};
+
 /** Paths that hooks are told, as seen from where they run. */
 export interface HookPaths {
   readonly hooks: string;
@@ -93,14 +105,21 @@ export function hookEnvironment(
 ): Record<string, string> {
   return {
     ...proxies,
+    ...UPSTREAM_DEFAULTS,
     ...variables,
     ...Object.fromEntries(Object.keys(set.inputFiles).map((name) => [name, `${paths.hooks}/.dib/inputs/${name}`])),
     IMAGE_ELEMENT_YAML: `{${set.elements.map((element) => `${JSON.stringify(element.name)}: ${JSON.stringify(element.directory)}`).join(', ')}}`,
     TMP_BUILD_DIR: paths.build,
+    TMP_IMAGE_DIR: paths.build,
     TMP_HOOKS_PATH: paths.hooks,
     TMP_MOUNT_PATH: paths.root,
     ...(outside
-      ? { TARGET_ROOT: paths.root, DIB_IMAGE_CACHE: paths.cache, HOME: paths.home }
+      ? {
+          TARGET_ROOT: paths.root,
+          DIB_IMAGE_CACHE: paths.cache,
+          DIB_LOCKFILES: `${paths.cache}/lockfiles`,
+          HOME: paths.home,
+        }
       : {
           DEBIAN_FRONTEND: 'noninteractive',
           HOME: '/root',
