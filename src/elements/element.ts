@@ -1,4 +1,5 @@
 import type { SourceRange } from '../diagnostics/diagnostic.ts';
+import type { InputFile } from './input-files.ts';
 
 /** The phases in the order in which they run (diskimage-builder's directory names). */
 export const PHASES = [
@@ -87,8 +88,8 @@ export interface ElementSet {
   readonly files: readonly HookFile[];
   /** What environment.d is statically known to export, after the caller's environment. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Files of the builder that a variable names and hooks read (such as DIB_DEV_USER_AUTHORIZED_KEYS), by variable. */
-  readonly inputFiles: Readonly<Record<string, { readonly path: string; readonly sha256: string }>>;
+  /** Files and directories of the builder that variables of type `path` name and hooks read, by variable. */
+  readonly inputFiles: Readonly<Record<string, InputFile>>;
   readonly packages: Readonly<Record<'pre-install.d' | 'install.d' | 'post-install.d', PhasePackages>>;
   /** Per element, the flattened pkg-map of this distribution: name -> real names, '' for none. */
   readonly packageMaps: Readonly<Record<string, Readonly<Record<string, string>>>>;

@@ -1,13 +1,14 @@
-import { readFileSync, realpathSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { DistroConfig } from '../config/image.ts';
 import { type Checked, hasErrors, type SourceRange } from '../diagnostics/diagnostic.ts';
-import { quoted, quotedPath } from '../diagnostics/printable.ts';
-import { jsonDigest, sha256 } from '../util/hash.ts';
+import { quoted } from '../diagnostics/printable.ts';
+import { jsonDigest } from '../util/hash.ts';
 import type { Json } from '../util/json.ts';
 import { type Element, type ElementSet, type HookFile, type NamedElement, PHASES } from './element.ts';
 import { evaluateEnvironment, type StaticEnvironment } from './environment.ts';
 import { collectHooks, type HookTree } from './hooks.ts';
+import { type InputRequest, inputFiles, pathVariables } from './input-files.ts';
 import { libexecDigest } from './libexec-digest.ts';
 import { builtinElementsDirectory, libexecDirectory } from './locations.ts';
 import { installTypeOf, type PackageEntry, readPackageInstalls, readPackageList } from './package-installs.ts';
@@ -43,12 +44,6 @@ export interface ElementsRequest {
   readonly builtinDirectory?: string | undefined;
 }
 
-/** Variables that name a file of the builder which a hook copies into the image, so that its content is part of the result. */
-const FILE_VARIABLES: readonly string[] = ['DIB_DEV_USER_AUTHORIZED_KEYS'];
-
-/** Public keys in the variable itself. */
-const LITERAL_KEYS = /^(ssh-|ecdsa-|sk-)/;
-
 /** Release of Debian that is built when nothing names one. */
 const DEFAULT_RELEASE = 'bookworm';
 
@@ -81,7 +76,7 @@ export async function loadElements(request: ElementsRequest): Promise<Checked<El
     environmentFiles: tree.environmentFiles,
     files: tree.files,
     environment: environment.values,
-    inputFiles: inputFiles(request, environment.values, problems),
+    inputFiles: inputFiles(pathVariables(elements), inputRequest(request, environment), problems),
     packages: reconcilePackages(entries, maps, request.packages),
     packageMaps: maps,
     libexec: libexecDigest(libexecDirectory()),
@@ -100,6 +95,10 @@ function resolveRequest(request: ElementsRequest): ResolveRequest {
     skipBase: request.skipBase ?? false,
     hasBlockDevice: request.hasBlockDevice ?? false,
   };
+}
+
+function inputRequest(request: ElementsRequest, environment: StaticEnvironment): InputRequest {
+  return { imageDirectory: request.imageDirectory, environment: environment.values, locate: request.locateVariable };
 }
 
 function publicElement(element: FoundElement): Element {
@@ -217,29 +216,6 @@ function blockDevice(elements: readonly FoundElement[], arch: string): ElementSe
     }
   }
   return undefined;
-}
-
-function inputFiles(
-  request: ElementsRequest,
-  environment: Readonly<Record<string, string>>,
-  problems: Problems,
-): ElementSet['inputFiles'] {
-  const files: Record<string, { path: string; sha256: string }> = {};
-  for (const variable of FILE_VARIABLES) {
-    const value = environment[variable];
-    if (value === undefined || value === '' || LITERAL_KEYS.test(value)) continue;
-    const path = resolve(request.imageDirectory, value);
-    try {
-      files[variable] = { path, sha256: sha256(readFileSync(realpathSync(path))) };
-    } catch {
-      problems.error({
-        code: 'DIB_ELEMENT_INPUT_FILE',
-        summary: `${quoted(variable)} names a file that cannot be read: ${quotedPath(path)}`,
-        help: 'A relative path starts from the directory of `image.yaml`.',
-      });
-    }
-  }
-  return files;
 }
 
 /** SHA-256 over the content; paths of this machine are left out of it. */

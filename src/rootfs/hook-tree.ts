@@ -7,11 +7,13 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ElementSet } from '../elements/element.ts';
+import { inputEntries } from '../elements/input-files.ts';
 import { sha256 } from '../util/hash.ts';
 
 /**
@@ -32,7 +34,7 @@ export function writeHookTree(directory: string, set: ElementSet, libexec: strin
       symlinkSync(file.link, target);
     }
   }
-  for (const [name, file] of Object.entries(set.inputFiles)) copy(file.path, join(directory, '.dib/inputs', name), false);
+  for (const [name, file] of Object.entries(set.inputFiles)) copyInput(file.path, join(directory, '.dib/inputs', name));
   cpSync(libexec, join(directory, '.dib'), { recursive: true });
   writePackageMaps(join(directory, '.dib/pkg-map'), set);
   for (const addition of additions) cpSync(addition, directory, { recursive: true, verbatimSymlinks: true, force: true });
@@ -53,6 +55,22 @@ function copy(source: string, target: string, executable: boolean): void {
   mkdirSync(dirname(target), { recursive: true });
   copyFileSync(source, target);
   chmodSync(target, executable ? 0o755 : 0o644);
+}
+
+/** A file, or a directory with the modes that its digest tells. */
+function copyInput(source: string, target: string): void {
+  if (!statSync(source).isDirectory()) {
+    copy(source, target, false);
+    return;
+  }
+  mkdirSync(target);
+  for (const { path, type, mode, content } of inputEntries(source)) {
+    const copied = join(target, path);
+    if (type === 'link') symlinkSync(content, copied);
+    else if (type === 'directory') mkdirSync(copied);
+    else copyFileSync(join(source, path), copied);
+    if (type !== 'link') chmodSync(copied, mode);
+  }
 }
 
 /** What each entry of a hook tree is, by path: for finding what hooks changed. */

@@ -61,7 +61,7 @@ async function build(cache, snapshotter) {
     named: image.elements.map((name) => ({ name })),
     searchPath: request.searchPath,
     builtinDirectory: request.builtinDirectory,
-    imageDirectory: '/',
+    imageDirectory: request.imageDirectory ?? '/',
     distro: image.distro,
     arch: 'amd64',
     environment: image.environment,

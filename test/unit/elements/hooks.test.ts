@@ -190,17 +190,3 @@ describe('hook collection', () => {
     expect(await digest({ 'elements/a/data/x': 'x' })).not.toBe(first);
   });
 });
-
-describe('files of the builder', () => {
-  it('are hashed by content', async () => {
-    const tree = makeTree({ ...TOY_OS, 'keys.pub': 'ssh-ed25519 AAAA ops\n' });
-    const { value } = await load(tree, ['toy-os'], { environment: { DIB_DEV_USER_AUTHORIZED_KEYS: 'keys.pub' } });
-    expect(value?.inputFiles['DIB_DEV_USER_AUTHORIZED_KEYS']).toMatchObject({ path: join(tree, 'keys.pub') });
-    const literal = await load(tree, ['toy-os'], { environment: { DIB_DEV_USER_AUTHORIZED_KEYS: 'ssh-ed25519 AAAA ops' } });
-    expect(literal.value?.inputFiles).toEqual({});
-    const missing = await load(tree, ['toy-os'], { environment: { DIB_DEV_USER_AUTHORIZED_KEYS: 'none.pub' } });
-    expect(missing.diagnostics).toMatchObject([
-      { summary: `\`DIB_DEV_USER_AUTHORIZED_KEYS\` names a file that cannot be read: \`${join(tree, 'none.pub')}\`` },
-    ]);
-  });
-});

@@ -1,26 +1,9 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { execFileSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
 import { holdDevice } from '../../../src/exec/device-lock.ts';
+import { deviceNodes, isFree } from '../../support/device-locks.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'dib-device-lock-'));
-afterAll(() => rmSync(directory, { recursive: true }));
-
-/** Locks are of files, so a file stands for the node of a device. */
-function node(name: string): string {
-  const path = join(directory, name);
-  writeFileSync(path, '');
-  return path;
-}
-
-/** Whether udev, which does not wait, would look into it: flock(1) ends with 1 when the lock is taken. */
-function isFree(path: string): boolean {
-  const { status } = spawnSync('flock', ['--exclusive', '--nonblock', path, 'true']);
-  expect([0, 1]).toContain(status);
-  return status === 0;
-}
+const node = deviceNodes();
 
 describe('holdDevice', () => {
   it('keeps others away until it is released', async () => {

@@ -1,22 +1,10 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { existsSync } from 'node:fs';
+import { expect, it } from 'vitest';
 import { forAction } from '../../../src/engine/machines.ts';
 import { hostMachine, udevEnvironment } from '../../../src/exec/host-machine.ts';
+import { deviceNodes, isFree } from '../../support/device-locks.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'dib-host-machine-'));
-afterAll(() => rmSync(directory, { recursive: true }));
-
-/** Locks are of files, so a file stands for the node of a device. */
-function node(name: string): string {
-  const path = join(directory, name);
-  writeFileSync(path, '');
-  return path;
-}
-
-const isFree = (path: string) => spawnSync('flock', ['--exclusive', '--nonblock', path, 'true']).status === 0;
+const node = deviceNodes();
 
 it('holds devices for all actions of a run, each once, until they are released or it is closed', async () => {
   const machine = hostMachine('boot');
