@@ -40,7 +40,7 @@ export function cacheDirectory(): string {
 export async function readImage(file: string): Promise<{ read: ReadImage; warnings: readonly Diagnostic[] }> {
   const [{ loadImage }, { debianArchitecture }, { prepareImage }] = await Promise.all([
     import('../config/load.ts'),
-    import('../config/known-distros.ts'),
+    import('../distros/architectures.ts'),
     import('../plan/prepare.ts'),
   ]);
   const loaded = await loadImage(file, debianArchitecture());

@@ -1,3 +1,4 @@
+import { withDistroDefaults } from '../distros/registry.ts';
 import type { Image, Output } from '../generated/image-schema.ts';
 import type { Json } from '../util/json.ts';
 import type { DistroConfig, ImageConfig, OutputConfig } from './image.ts';
@@ -36,15 +37,15 @@ export function normaliseImage(
 }
 
 function normaliseDistro(distro: NonNullable<Image['distro']>, hostArch: string): DistroConfig {
-  return {
+  return withDistroDefaults({
     name: distro.name,
     release: distro.release,
     arch: distro.arch ?? hostArch,
     mirror: distro.mirror,
     security_mirror: distro.security_mirror,
-    components: [...new Set(distro.components ?? ['main'])],
-    variant: distro.variant ?? 'minbase',
-  };
+    components: distro.components && [...new Set(distro.components)],
+    variant: distro.variant,
+  });
 }
 
 /** Numbers and booleans reach hooks letter by letter as written: `0755`, `1.10` and `True` would not survive being read. */

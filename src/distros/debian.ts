@@ -5,13 +5,16 @@ import type { DistroConfig } from '../config/image.ts';
 import { fail } from '../diagnostics/errors.ts';
 import type { Command } from '../exec/command.ts';
 import { sha256 } from '../util/hash.ts';
-import type { BootstrapResult, Distro } from './distro.ts';
+import type { BootstrapPlace, BootstrapResult, Distro } from './distro.ts';
 
 /** Keys of the Debian archive, on the builder and in the image (package debian-archive-keyring). */
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /** Date of accounts and the like. Not 0: shadow(5) takes day 0 as `must change the password`. */
 export const SOURCE_DATE_EPOCH = '1700000000';
+
+/** Architectures of every release: https://www.debian.org/releases/ , chapter "Supported architectures" of each one's release notes. */
+const RELEASE_ARCHITECTURES = ['amd64', 'arm64', 'armel', 'armhf', 'i386', 'ppc64el', 's390x'] as const;
 
 const STORAGE_PACKAGES: Readonly<Record<StorageFeature, readonly string[]>> = {
   lvm: ['lvm2'],
@@ -28,13 +31,23 @@ const STORAGE_PACKAGES: Readonly<Record<StorageFeature, readonly string[]>> = {
  */
 export const debian: Distro = {
   name: 'debian',
+  family: 'debian',
+  element: 'debian-minimal',
   releases: ['bookworm', 'trixie'],
+  defaultRelease: 'bookworm',
+  releaseAliases: { '12': 'bookworm', '13': 'trixie' },
+  architectures: {
+    bookworm: [...RELEASE_ARCHITECTURES, 'mips64el', 'mipsel'].sort(),
+    trixie: [...RELEASE_ARCHITECTURES, 'riscv64'].sort(),
+  },
+  components: ['main', 'contrib', 'non-free', 'non-free-firmware'],
+  defaultComponents: ['main'],
   tools: [
     { name: 'mmdebstrap', package: 'mmdebstrap', why: 'installs the base system' },
     { name: 'apt-get', package: 'apt', why: 'downloads and checks packages' },
     { name: 'gpgv', package: 'gpgv', why: 'checks the signatures of the archive' },
   ],
-  bootstrapCommands(config, target): readonly Command[] {
+  bootstrapCommands(config, { target }: BootstrapPlace): readonly Command[] {
     const options = [
       ...['--mode=unshare', `--variant=${config.variant}`, '--format=directory', `--architectures=${config.arch}`],
       ...[`--components=${config.components.join(',')}`, '--skip=cleanup/apt/lists'],
@@ -42,7 +55,7 @@ export const debian: Distro = {
     ];
     return [{ argv: ['mmdebstrap', ...options, config.release, target, ...archives(config)], env: { SOURCE_DATE_EPOCH } }];
   },
-  finishBootstrap(_config, target): BootstrapResult {
+  finishBootstrap(_config, { target }: BootstrapPlace): BootstrapResult {
     // Settings of the build, and what mmdebstrap copied from the builder.
     for (const path of [
       'etc/apt/apt.conf.d/99mmdebstrap',

@@ -2,24 +2,72 @@ import type { StorageFeature } from '../blockdev/storage-needs.ts';
 import type { DistroConfig } from '../config/image.ts';
 import type { Command } from '../exec/command.ts';
 
-/** What is put into every tree that a family bootstraps, after its tool has run. */
+/** What is known of a tree once it is there. */
 export interface BootstrapResult {
-  /** SHA-256 over the signed release files that the packages came from. */
+  /** SHA-256 over the signed release files that the packages came from, or of what the tree was unpacked from. */
   readonly mirrorDigest: string;
   /** Seconds since 1970: the newest date that one of those files bears. */
   readonly epoch: number;
 }
 
-/** A family of distributions that dib bootstraps by itself. */
-export interface Distro {
+/** Where a bootstrap works: absolute paths, or words such as `<tree>` in a plan. */
+export interface BootstrapPlace {
+  /** Empty directory that becomes the root of the image. */
+  readonly target: string;
+  /** Empty directory for the bootstrap's own files, such as lists of repositories; gone afterwards. */
+  readonly scratch: string;
+  /** The file of keys that image.yaml gives. Absent: the distribution's own keys. */
+  readonly keyring?: string | undefined;
+}
+
+/** What a bootstrap is given to say and do things with. */
+export interface BootstrapContext {
+  readonly signal: AbortSignal;
+  run(command: Command): Promise<unknown>;
+  /** A line for the user, below the action's name. */
+  progress(message: string): void;
+  /** Appends to the action's log. */
+  log(text: string): void;
+}
+
+/** A program of the builder, and the Debian package that has it. */
+export interface BuilderTool {
   readonly name: string;
-  readonly releases: readonly string[];
-  /** Programs of the builder that bootstrapping needs, and the Debian packages that have them. */
-  readonly tools: readonly { readonly name: string; readonly package: string; readonly why: string }[];
-  /** What fills the empty directory `target`. Throws a DibError for a configuration that cannot work. */
-  bootstrapCommands(config: DistroConfig, target: string): readonly Command[];
+  readonly package: string;
+  readonly why: string;
+}
+
+/** How an empty directory becomes a root file system. Everything throws a DibError for a configuration that cannot work. */
+export interface Bootstrap {
+  readonly tools: readonly BuilderTool[];
+  /** Writes what the commands read, into `scratch` or `target`. */
+  prepareBootstrap?(config: DistroConfig, place: BootstrapPlace, context: BootstrapContext): Promise<void>;
+  /** What fills `target`. Pure: a plan shows the same. */
+  bootstrapCommands(config: DistroConfig, place: BootstrapPlace): readonly Command[];
   /** Brings a tree that the commands left to its final form, and finds out what it was made from. */
-  finishBootstrap(config: DistroConfig, target: string): BootstrapResult;
+  finishBootstrap(config: DistroConfig, place: BootstrapPlace): BootstrapResult | Promise<BootstrapResult>;
+}
+
+/** By which package manager a distribution lives: that of `redhat` is dnf, that of `suse` zypper. */
+export type DistroFamily = 'debian' | 'redhat' | 'suse';
+
+/** A distribution that dib bootstraps by itself. */
+export interface Distro extends Bootstrap {
+  /** As in image.yaml and in DISTRO_NAME. */
+  readonly name: string;
+  readonly family: DistroFamily;
+  /** The shipped element that stands for it: what is installed beyond the bootstrap. */
+  readonly element: string;
+  readonly releases: readonly string[];
+  /** The release of an image that names only the element. */
+  readonly defaultRelease: string;
+  /** Other ways to name a release. */
+  readonly releaseAliases: Readonly<Record<string, string>>;
+  /** By release, in Debian's names. */
+  readonly architectures: Readonly<Record<string, readonly string[]>>;
+  /** Components of the archive that are known, and those of an image that names none. */
+  readonly components: readonly string[];
+  readonly defaultComponents: readonly string[];
   /** Brings the package lists up to date, inside the tree. */
   refreshCommand(): readonly string[];
   /** Packages with which a running image uses its own disks, and its initramfs finds the root file system on them. */

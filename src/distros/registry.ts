@@ -5,12 +5,41 @@ import { listOf } from '../diagnostics/suggest.ts';
 import { debian } from './debian.ts';
 import type { Distro } from './distro.ts';
 
-/** Families that dib bootstraps by itself; a new one is one file and one line here. */
+/** Distributions that dib bootstraps by itself; a new one is one file and one line here. */
 export const DISTROS: readonly Distro[] = [debian];
 
-/** The family of a distribution. Throws DIB_DISTRO_UNKNOWN or DIB_DISTRO_RELEASE. */
+/** A distribution by its name in image.yaml. */
+export function knownDistro(name: string): Distro | undefined {
+  return DISTROS.find((candidate) => candidate.name === name);
+}
+
+/** The distribution that a shipped element stands for. */
+export function distroOfElement(element: string): Distro | undefined {
+  return DISTROS.find((candidate) => candidate.element === element);
+}
+
+/** Every architecture that some release has, in Debian's names. */
+export function knownArchitectures(): readonly string[] {
+  return [...new Set(DISTROS.flatMap((distro) => Object.values(distro.architectures).flat()))].sort();
+}
+
+/** What an image that says no more than this is bootstrapped with. */
+export function withDistroDefaults(
+  config: Omit<DistroConfig, 'components' | 'variant'> & {
+    readonly components?: readonly string[] | undefined;
+    readonly variant?: string | undefined;
+  },
+): DistroConfig {
+  return {
+    ...config,
+    components: config.components ?? knownDistro(config.name)?.defaultComponents ?? ['main'],
+    variant: config.variant ?? 'minbase',
+  };
+}
+
+/** The distribution of an image. Throws DIB_DISTRO_UNKNOWN or DIB_DISTRO_RELEASE. */
 export function findDistro(config: Pick<DistroConfig, 'name' | 'release'>): Distro {
-  const distro = DISTROS.find((candidate) => candidate.name === config.name);
+  const distro = knownDistro(config.name);
   if (distro === undefined) {
     fail({
       code: 'DIB_DISTRO_UNKNOWN',

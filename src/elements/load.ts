@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { DistroConfig } from '../config/image.ts';
 import { type Checked, hasErrors, type SourceRange } from '../diagnostics/diagnostic.ts';
 import { quoted } from '../diagnostics/printable.ts';
+import { distroOfElement, knownDistro } from '../distros/registry.ts';
 import { jsonDigest } from '../util/hash.ts';
 import type { Json } from '../util/json.ts';
 import { type Element, type ElementSet, type HookFile, type NamedElement, PHASES } from './element.ts';
@@ -43,9 +44,6 @@ export interface ElementsRequest {
   /** For tests: another directory of shipped elements. */
   readonly builtinDirectory?: string | undefined;
 }
-
-/** Release of Debian that is built when nothing names one. */
-const DEFAULT_RELEASE = 'bookworm';
 
 /**
  * Resolves the elements of an image and reads everything of them that a plan depends on. Nothing is run, and equal inputs give equal
@@ -144,8 +142,9 @@ function operatingSystem(
     return {};
   }
   const { values } = environment;
-  const name = values['DISTRO_NAME'] ?? provider.replace(/-minimal$/, '');
-  const release = values['DIB_RELEASE'] ?? DEFAULT_RELEASE;
+  const known = distroOfElement(provider);
+  const name = values['DISTRO_NAME'] ?? known?.name ?? provider.replace(/-minimal$/, '');
+  const release = values['DIB_RELEASE'] ?? known?.defaultRelease ?? '';
   if (request.distro !== undefined) checkDistro(provider, request.distro, name, release, request, problems);
   return { native: { name, release } };
 }
@@ -160,7 +159,7 @@ function checkDistro(
   problems: Problems,
 ): void {
   const range = request.named.find((named) => named.name === provider)?.range ?? request.named[0]?.range;
-  if (provider !== `${distro.name}-minimal`) {
+  if (provider !== knownDistro(distro.name)?.element) {
     problems.error({
       code: 'DIB_ELEMENT_DISTRO_CONFLICT',
       summary: `The image's distro is ${quoted(distro.name)}, but its element ${quoted(provider)} is ${quoted(name)}`,

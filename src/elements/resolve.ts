@@ -1,6 +1,7 @@
 import type { SourceRange } from '../diagnostics/diagnostic.ts';
 import { quoted } from '../diagnostics/printable.ts';
 import { didYouMean, listOf } from '../diagnostics/suggest.ts';
+import { knownDistro } from '../distros/registry.ts';
 import type { NamedElement } from './element.ts';
 import type { Problems } from './problems.ts';
 import { type ElementIndex, type FoundElement, findByPath } from './search.ts';
@@ -58,7 +59,8 @@ export function resolveElements(request: ResolveRequest, index: ElementIndex, pr
 /** Providers that stand in when an element needs a virtual name and no element of the image provides it. */
 function defaultProviders(request: ResolveRequest): [string, string][] {
   const providers: [string, string][] = [];
-  if (request.distro !== undefined) providers.push(['operating-system', `${request.distro}-minimal`]);
+  if (request.distro !== undefined)
+    providers.push(['operating-system', knownDistro(request.distro)?.element ?? `${request.distro}-minimal`]);
   if (!request.hasBlockDevice) {
     providers.push(['block-device', request.arch === 'arm64' ? 'block-device-efi' : 'block-device-mbr']);
   }

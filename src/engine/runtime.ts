@@ -1,9 +1,9 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { debianArchitecture } from '../config/known-distros.ts';
 import { loadImage } from '../config/load.ts';
 import { DibError, fail } from '../diagnostics/errors.ts';
 import { quotedPath } from '../diagnostics/printable.ts';
+import { debianArchitecture } from '../distros/architectures.ts';
 import { createRunner } from '../exec/run.ts';
 import { DeviceGuard } from '../kinds/device-guard.ts';
 import { identityOf } from '../kinds/disk.ts';

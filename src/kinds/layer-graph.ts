@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import type { DistroConfig, ImageConfig } from '../config/image.ts';
 import { maskSecrets } from '../config/secrets.ts';
+import { withDistroDefaults } from '../distros/registry.ts';
 import { type ElementSet, isDeviceAddress, type Phase } from '../elements/element.ts';
 import { compareBytes, compareHookNames } from '../elements/order.ts';
 import { hookVariables, type LayoutFacts } from '../rootfs/hook-environment.ts';
@@ -137,7 +138,7 @@ export function nativeDistro(set: ElementSet, image: ImageConfig): DistroConfig 
   if (set.operatingSystem !== undefined) return undefined;
   if (image.distro !== undefined || set.native === undefined) return image.distro;
   const arch = set.environment['ARCH'] ?? 'amd64';
-  return { ...set.native, arch, components: ['main'], variant: 'minbase' };
+  return withDistroDefaults({ ...set.native, arch });
 }
 
 function bootstrapResource(distro: DistroConfig, mirrorDigest: string | undefined): Resource {

@@ -1,8 +1,9 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { ImageConfig } from '../config/image.ts';
+import type { DistroConfig, ImageConfig } from '../config/image.ts';
 import { fail } from '../diagnostics/errors.ts';
+import type { Bootstrap, BootstrapPlace, BootstrapResult } from '../distros/distro.ts';
 import { findDistro } from '../distros/registry.ts';
 import type { ElementSet } from '../elements/element.ts';
 import type { Command } from '../exec/command.ts';
@@ -75,8 +76,11 @@ function requirements(inputs: LayerInputs): Requirement[] {
   return [...common, ...findDistro(inputs.distro).tools.map((tool): Requirement => ({ need: 'tool', ...tool }))];
 }
 
+/** Where the commands of a plan work. */
+const PLANNED_PLACE: BootstrapPlace = { target: '<tree>', scratch: '<scratch>' };
+
 function plannedCommands(inputs: LayerInputs): readonly Command[] {
-  if (isBootstrap(inputs)) return findDistro(inputs.distro).bootstrapCommands(inputs.distro, '<tree>');
+  if (isBootstrap(inputs)) return findDistro(inputs.distro).bootstrapCommands(inputs.distro, PLANNED_PLACE);
   return inputs.steps.map((step) => ({ argv: plannedArguments(step) }));
 }
 
@@ -146,8 +150,7 @@ async function bootstrap(
   runtime: LayerRuntime,
 ): Promise<CachedLayer> {
   const distro = findDistro(inputs.distro);
-  for (const command of distro.bootstrapCommands(inputs.distro, building.tree)) await context.run(command);
-  const { mirrorDigest, epoch } = distro.finishBootstrap(inputs.distro, building.tree);
+  const { mirrorDigest, epoch } = await fillTree(distro, inputs.distro, building.tree, context);
   const document = keyDocument({ ...inputs, mirrorDigest }, context);
   const layer = {
     key: jsonDigest(document),
@@ -160,6 +163,24 @@ async function bootstrap(
     below: [],
   };
   return await runtime.cache.commit(building, layer, context.renew);
+}
+
+async function fillTree(
+  maker: Bootstrap,
+  config: DistroConfig,
+  target: string,
+  context: ActionContext,
+): Promise<BootstrapResult> {
+  await mkdir(context.paths.scratch, { recursive: true });
+  const scratch = await mkdtemp(join(context.paths.scratch, 'bootstrap-'));
+  const place: BootstrapPlace = { target, scratch };
+  try {
+    await maker.prepareBootstrap?.(config, place, context);
+    for (const command of maker.bootstrapCommands(config, place)) await context.run(command);
+    return await maker.finishBootstrap(config, place);
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
 }
 
 async function buildSteps(

@@ -7,7 +7,6 @@ import { type EnvironmentDefaults, environmentDefaults } from '../blockdev/envir
 import { Issues } from '../blockdev/issues.ts';
 import { parseBlockDevices } from '../blockdev/parse.ts';
 import type { ImageConfig, LoadedImage } from '../config/image.ts';
-import { debianArchitecture } from '../config/known-distros.ts';
 import { nativeDistroDiagnostics } from '../config/native-distro.ts';
 import { parseYaml } from '../config/yaml/parse.ts';
 import type { Checked, Diagnostic, Locator } from '../diagnostics/diagnostic.ts';
@@ -15,6 +14,7 @@ import { hasErrors } from '../diagnostics/diagnostic.ts';
 import { pointerToken } from '../diagnostics/pointer.ts';
 import { quotedPath } from '../diagnostics/printable.ts';
 import { SourceText } from '../diagnostics/source-text.ts';
+import { debianArchitecture } from '../distros/architectures.ts';
 import type { ElementSet } from '../elements/element.ts';
 import { loadElements } from '../elements/load.ts';
 import type { Json } from '../util/json.ts';

@@ -47,7 +47,7 @@ async function validateFiles(
 async function checkFile(file: string, dependencies: ValidateDependencies): Promise<readonly Diagnostic[]> {
   const [{ loadImage }, { debianArchitecture }, { capDiagnostics, sortDiagnostics }] = await Promise.all([
     import('../../config/load.ts'),
-    import('../../config/known-distros.ts'),
+    import('../../distros/architectures.ts'),
     import('../../diagnostics/order.ts'),
   ]);
   const loaded = await loadImage(file, dependencies.hostArch ?? debianArchitecture());

@@ -1,6 +1,7 @@
 import { quoted } from '../../diagnostics/printable.ts';
 import { didYouMean, listOf } from '../../diagnostics/suggest.ts';
-import { ARCHITECTURE_ALIASES, KNOWN_DISTROS, knownArchitectures } from '../known-distros.ts';
+import { ARCHITECTURE_ALIASES } from '../../distros/architectures.ts';
+import { DISTROS, knownArchitectures, knownDistro } from '../../distros/registry.ts';
 import { type Problem, type Rule, textAt, textsAt, valueAt } from './rule.ts';
 
 /**
@@ -18,8 +19,8 @@ export const distro: Rule = (context) => {
 export function distroProblems(root: Parameters<typeof textAt>[0], strict: boolean): readonly Problem[] {
   const name = textAt(root, '/distro/name');
   if (name === undefined) return [];
-  const known = Object.keys(KNOWN_DISTROS);
-  const table = Object.hasOwn(KNOWN_DISTROS, name) ? KNOWN_DISTROS[name] : undefined;
+  const known = DISTROS.map((distro) => distro.name);
+  const table = knownDistro(name);
   if (table === undefined) {
     const near = didYouMean(name, known);
     if (near === undefined && !strict) return [];
@@ -68,7 +69,7 @@ function architectureProblems(root: Parameters<typeof textAt>[0]): readonly Prob
   }
   const name = textAt(root, '/distro/name') ?? '';
   const release = textAt(root, '/distro/release') ?? '';
-  const table = Object.hasOwn(KNOWN_DISTROS, name) ? KNOWN_DISTROS[name]?.architectures : undefined;
+  const table = knownDistro(name)?.architectures;
   const offered = table !== undefined && Object.hasOwn(table, release) ? table[release] : undefined;
   if (offered === undefined || offered.includes(arch)) return [];
   return [
@@ -84,7 +85,7 @@ function architectureProblems(root: Parameters<typeof textAt>[0]): readonly Prob
 /** Mirrors may have components of their own, so unknown ones are warned about only when they look like a mistype. */
 function componentProblems(root: Parameters<typeof textAt>[0]): readonly Problem[] {
   const name = textAt(root, '/distro/name') ?? '';
-  const known = Object.hasOwn(KNOWN_DISTROS, name) ? (KNOWN_DISTROS[name]?.components ?? []) : [];
+  const known = knownDistro(name)?.components ?? [];
   const seen = new Set<string>();
   return textsAt(root, '/distro/components').flatMap(({ text, pointer }): Problem[] => {
     if (seen.has(text)) {

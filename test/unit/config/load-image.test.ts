@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { debianArchitecture } from '../../../src/config/known-distros.ts';
 import { loadImage, parseImage } from '../../../src/config/load.ts';
 import { nativeDistroDiagnostics } from '../../../src/config/native-distro.ts';
+import { debianArchitecture } from '../../../src/distros/architectures.ts';
 import { sha256 } from '../../../src/util/hash.ts';
 import { HEAD } from './wrong-documents.ts';
 

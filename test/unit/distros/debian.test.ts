@@ -8,9 +8,11 @@ import { findDistro } from '../../../src/distros/registry.ts';
 
 const config = { name: 'debian', release: 'bookworm', arch: 'amd64', components: ['main', 'contrib'], variant: 'minbase' };
 
+const PLACE = { target: '/tree', scratch: '/scratch' };
+
 describe('bootstrap commands', () => {
   test('leave the choice of mirrors to mmdebstrap', () => {
-    expect(debian.bootstrapCommands(config, '/tree')).toEqual([
+    expect(debian.bootstrapCommands(config, PLACE)).toEqual([
       {
         argv: [
           'mmdebstrap',
@@ -31,7 +33,7 @@ describe('bootstrap commands', () => {
   });
 
   test('name the three archives of a mirror, security beside the main one', () => {
-    const [command] = debian.bootstrapCommands({ ...config, mirror: 'http://mirror.test/debian/' }, '/tree');
+    const [command] = debian.bootstrapCommands({ ...config, mirror: 'http://mirror.test/debian/' }, PLACE);
     expect(command?.argv.slice(-3)).toEqual([
       'deb http://mirror.test/debian bookworm main contrib',
       'deb http://mirror.test/debian bookworm-updates main contrib',
@@ -40,7 +42,7 @@ describe('bootstrap commands', () => {
   });
 
   test('a security mirror alone is a mistake', () => {
-    expect(() => debian.bootstrapCommands({ ...config, security_mirror: 'http://mirror.test/s' }, '/tree')).toThrow(
+    expect(() => debian.bootstrapCommands({ ...config, security_mirror: 'http://mirror.test/s' }, PLACE)).toThrow(
       '`security_mirror` is set and `mirror` is not',
     );
   });
