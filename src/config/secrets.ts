@@ -23,9 +23,13 @@ export function secretFingerprint(name: string, value: string): string {
   return fingerprint;
 }
 
-/** The variables with every secret value replaced by its fingerprint. */
-export function maskSecrets(variables: Readonly<Record<string, string>>): Record<string, string> {
+/** The variables with every secret value replaced by its fingerprint: those whose names say so, and those declared secret. */
+export function maskSecrets(
+  variables: Readonly<Record<string, string>>,
+  declared: readonly string[] = [],
+): Record<string, string> {
+  const isSecret = (name: string): boolean => isSecretName(name) || declared.includes(name);
   return Object.fromEntries(
-    Object.entries(variables).map(([name, value]) => [name, isSecretName(name) ? secretFingerprint(name, value) : value]),
+    Object.entries(variables).map(([name, value]) => [name, isSecret(name) ? secretFingerprint(name, value) : value]),
   );
 }

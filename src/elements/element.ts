@@ -88,6 +88,8 @@ export interface ElementSet {
   readonly files: readonly HookFile[];
   /** What environment.d is statically known to export, after the caller's environment. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Variables whose values element.yaml declares secret, beside those whose names say so; sorted. No part of the digest. */
+  readonly secretVariables: readonly string[];
   /** Files and directories of the builder that variables of type `path` name and hooks read, by variable. */
   readonly inputFiles: Readonly<Record<string, InputFile>>;
   readonly packages: Readonly<Record<'pre-install.d' | 'install.d' | 'post-install.d', PhasePackages>>;

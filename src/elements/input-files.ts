@@ -5,7 +5,6 @@ import {
   lstatSync,
   openSync,
   readdirSync,
-  readFileSync,
   readlinkSync,
   readSync,
   realpathSync,
@@ -13,14 +12,13 @@ import {
   statSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
-import { parse } from 'yaml';
 import type { SourceRange } from '../diagnostics/diagnostic.ts';
 import { quoted, quotedPath } from '../diagnostics/printable.ts';
 import { didYouMean } from '../diagnostics/suggest.ts';
 import { jsonDigest } from '../util/hash.ts';
+import { type Declaration, declaredAs } from './declarations.ts';
 import { compareBytes } from './order.ts';
 import { type Problems, systemMessage } from './problems.ts';
-import { isRecord } from './yaml-file.ts';
 
 /** A file or directory of the builder that a variable of type `path` names. */
 export interface InputFile {
@@ -57,18 +55,10 @@ const PATH_VARIABLES: readonly string[] = ['DIB_DEV_USER_AUTHORIZED_KEYS'];
 /** Public keys in the variable itself: a type, a blank and more. */
 const LITERAL_KEYS = /^(ssh-|ecdsa-|sk-)\S+\s+\S/;
 
-/** The variables of type `path` in the element.yaml of elements, sorted. */
-export function pathVariables(elements: readonly { readonly directory: string }[]): string[] {
-  const names = new Set(PATH_VARIABLES);
-  for (const { directory } of elements) {
-    const file = join(directory, 'element.yaml');
-    if (!existsSync(file)) continue;
-    const variables: unknown = (parse(readFileSync(file, 'utf8')) as { variables?: unknown } | null)?.variables;
-    for (const [name, variable] of Object.entries(isRecord(variables) ? variables : {})) {
-      if (isRecord(variable) && variable['type'] === 'path') names.add(name);
-    }
-  }
-  return [...names].sort(compareBytes);
+/** Those among the variables that elements declare to be of type `path`, sorted. */
+export function pathVariables(declarations: readonly Declaration[], names: readonly string[]): string[] {
+  const isPath = (name: string): boolean => declaredAs(name, declarations).some(({ variable }) => variable.type === 'path');
+  return [...new Set([...PATH_VARIABLES, ...names.filter(isPath)])].sort(compareBytes);
 }
 
 /** Finds the files and directories that variables name and digests what is in them. */

@@ -1,11 +1,13 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DistroConfig } from '../config/image.ts';
-import { type Checked, hasErrors, type SourceRange } from '../diagnostics/diagnostic.ts';
+import { maskSecrets } from '../config/secrets.ts';
+import { type Checked, hasErrors } from '../diagnostics/diagnostic.ts';
 import { quoted } from '../diagnostics/printable.ts';
 import { distroOfElement, knownDistro } from '../distros/registry.ts';
 import { jsonDigest } from '../util/hash.ts';
 import type { Json } from '../util/json.ts';
+import { checkDistros, checkRequired, readDeclarations, secretVariables } from './declarations.ts';
 import { type Element, type ElementSet, type HookFile, type NamedElement, PHASES } from './element.ts';
 import { evaluateEnvironment, type StaticEnvironment } from './environment.ts';
 import { collectHooks, type HookTree } from './hooks.ts';
@@ -18,7 +20,7 @@ import { reconcilePackages } from './packages.ts';
 import { collectProblems, type Problems, startOfFile } from './problems.ts';
 import { type ResolveRequest, resolveElements } from './resolve.ts';
 import { type FoundElement, indexElements } from './search.ts';
-import { checkVariables, packageListVariables } from './variables.ts';
+import { checkVariables, packageListVariables, type VariableLocator } from './variables.ts';
 
 /** What `loadElements` needs to know of an image. */
 export interface ElementsRequest {
@@ -40,7 +42,7 @@ export interface ElementsRequest {
   /** image.yaml declares `block_device` itself. */
   readonly hasBlockDevice?: boolean | undefined;
   /** Place in image.yaml of a variable of `environment`; without it, misspelt variables are not told. */
-  readonly locateVariable?: ((name: string) => SourceRange | undefined) | undefined;
+  readonly locateVariable?: VariableLocator | undefined;
   /** For tests: another directory of shipped elements. */
   readonly builtinDirectory?: string | undefined;
 }
@@ -62,10 +64,11 @@ export async function loadElements(request: ElementsRequest): Promise<Checked<El
   const system = operatingSystem(resolution.operatingSystem, elements, tree, environment, request, problems);
   const maps = packageMaps(elements, environment.values, problems);
   const entries = packageEntries(elements, tree, environment, request.arch, problems);
-  if (request.locateVariable !== undefined) {
-    const mentioned = new Set([...tree.variables, ...elements.flatMap((element) => packageListVariables(element.directory))]);
-    checkVariables(Object.keys(request.environment).sort(), mentioned, request.locateVariable, problems);
-  }
+  const declarations = readDeclarations(elements, problems);
+  const mentioned = new Set([...tree.variables, ...elements.flatMap((element) => packageListVariables(element.directory))]);
+  checkVariables({ given: request.environment, mentioned, declarations, locate: request.locateVariable }, problems);
+  checkRequired(declarations, environment, resolution.origin, problems);
+  checkDistros(declarations, environment.values['DISTRO_NAME'], resolution.origin, problems);
   const content = {
     elements: elements.map(publicElement),
     operatingSystem: system.foreign,
@@ -74,10 +77,15 @@ export async function loadElements(request: ElementsRequest): Promise<Checked<El
     environmentFiles: tree.environmentFiles,
     files: tree.files,
     environment: environment.values,
-    inputFiles: inputFiles(pathVariables(elements), inputRequest(request, environment), problems),
+    inputFiles: inputFiles(
+      pathVariables(declarations, Object.keys(environment.values)),
+      inputRequest(request, environment),
+      problems,
+    ),
     packages: reconcilePackages(entries, maps, request.packages),
     packageMaps: maps,
     libexec: libexecDigest(libexecDirectory()),
+    secretVariables: secretVariables(declarations, [...Object.keys(environment.values), ...Object.keys(request.environment)]),
     blockDevice: blockDevice(elements, request.arch),
   };
   if (hasErrors(problems.list)) return { diagnostics: problems.list };
@@ -96,7 +104,8 @@ function resolveRequest(request: ElementsRequest): ResolveRequest {
 }
 
 function inputRequest(request: ElementsRequest, environment: StaticEnvironment): InputRequest {
-  return { imageDirectory: request.imageDirectory, environment: environment.values, locate: request.locateVariable };
+  const locate = (name: string) => request.locateVariable?.(name, 'value');
+  return { imageDirectory: request.imageDirectory, environment: environment.values, locate };
 }
 
 function publicElement(element: FoundElement): Element {
@@ -235,7 +244,7 @@ function digest(set: Omit<ElementSet, 'digest'>): string {
     ),
     environmentFiles: set.environmentFiles.map(file),
     files: set.files.map(file),
-    environment: set.environment,
+    environment: maskSecrets(set.environment, set.secretVariables),
     inputFiles: Object.fromEntries(Object.entries(set.inputFiles).map(([name, value]) => [name, value.sha256])),
     packages: set.packages as unknown as Json,
     packageMaps: set.packageMaps,

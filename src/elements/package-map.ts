@@ -14,6 +14,11 @@ const FAMILIES: Readonly<Record<string, readonly string[]>> = {
   gentoo: ['gentoo'],
 };
 
+/** Every distribution and family that package maps and element.yaml may name, sorted. */
+export function knownDistroNames(): string[] {
+  return [...new Set([...Object.keys(FAMILIES), ...Object.values(FAMILIES).flat()])].sort();
+}
+
 /** The family that package maps sort a distribution into, if any. */
 export function distroFamily(distro: string): string | undefined {
   return Object.keys(FAMILIES).find((family) => FAMILIES[family]?.includes(distro));

@@ -15,6 +15,8 @@ export interface Problem {
   readonly help?: string | undefined;
   readonly range?: SourceRange | undefined;
   readonly related?: readonly RelatedLocation[] | undefined;
+  /** What stands at `range` is a secret. */
+  readonly sensitive?: boolean | undefined;
 }
 
 export function collectProblems(): Problems {

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { SourceRange } from '../diagnostics/diagnostic.ts';
 import { quoted } from '../diagnostics/printable.ts';
 import { didYouMean, listOf } from '../diagnostics/suggest.ts';
@@ -24,6 +25,14 @@ export interface Resolution {
   readonly elements: readonly FoundElement[];
   /** Name of the element that provides `operating-system`. */
   readonly operatingSystem: string;
+  /** How an element came into the image. */
+  readonly origin: (name: string) => ElementOrigin;
+}
+
+/** The place in image.yaml that an element is there for, and the elements that need it, nearest first. */
+export interface ElementOrigin {
+  readonly range?: SourceRange | undefined;
+  readonly neededBy: readonly string[];
 }
 
 /** The closure of the named elements over their dependencies. */
@@ -42,7 +51,7 @@ interface Closure {
 export function resolveElements(request: ResolveRequest, index: ElementIndex, problems: Problems): Resolution | undefined {
   const before = problems.list.length;
   const roots = rootElements(request, index, problems);
-  const ranges = new Map(request.named.map((named) => [named.name, named.range]));
+  const ranges = new Map(request.named.map((named) => [nameOf(named), named.range]));
   const defaults = new Map<string, FoundElement>();
   for (const [virtual, name] of defaultProviders(request)) {
     const provider = index.findBuiltin(name);
@@ -53,7 +62,16 @@ export function resolveElements(request: ResolveRequest, index: ElementIndex, pr
   checkProvides(closure, roots, ranges, problems);
   const operatingSystem = checkOperatingSystem(closure, request, ranges, problems);
   if (operatingSystem === undefined || problems.list.slice(before).some((item) => item.severity === 'error')) return undefined;
-  return { elements: inDependencyOrder(closure), operatingSystem };
+  const origin = (name: string): ElementOrigin => {
+    const [, ...neededBy] = chain(name, closure);
+    return { neededBy, range: ranges.get(neededBy.at(-1) ?? name) };
+  };
+  return { elements: inDependencyOrder(closure), operatingSystem, origin };
+}
+
+/** Name of the element that image.yaml names, perhaps by its path. */
+function nameOf(named: NamedElement): string {
+  return basename(named.name);
 }
 
 /** Providers that stand in when an element needs a virtual name and no element of the image provides it. */

@@ -1,9 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isSecretName } from '../config/secrets.ts';
 import type { SourceRange } from '../diagnostics/diagnostic.ts';
 import { quoted } from '../diagnostics/printable.ts';
-import { didYouMean } from '../diagnostics/suggest.ts';
+import { didYouMean, listOf } from '../diagnostics/suggest.ts';
+import { type Declaration, type DeclaredHere, declaredAs, declaredHere } from './declarations.ts';
 import type { Problems } from './problems.ts';
+import { valueFault } from './values.ts';
 
 /** Variables that dib itself reads, whatever the elements do. */
 const OWN_VARIABLES: readonly string[] = [
@@ -21,30 +24,80 @@ const OWN_VARIABLES: readonly string[] = [
 /** Families of variables whose names end in the name of something else. */
 const PREFIXES = /^DIB_(INSTALLTYPE|REPOTYPE|REPOLOCATION|REPOREF)_/;
 
-/**
- * Warns about variables of image.yaml that look like dib's own, yet no element of the image mentions: most likely they are misspelt.
- * `locate` gives the place of a variable in image.yaml; others come from the caller's environment and concern other images as well.
- */
-export function checkVariables(
-  names: readonly string[],
-  mentioned: ReadonlySet<string>,
-  locate: (name: string) => SourceRange | undefined,
-  problems: Problems,
-): void {
-  const known = new Set([...OWN_VARIABLES, ...mentioned]);
-  for (const name of names) {
-    if (!name.startsWith('DIB_') || known.has(name) || PREFIXES.test(name)) continue;
-    const range = locate(name);
-    if (range === undefined) continue;
-    const guess = didYouMean(name, [...known].sort());
-    problems.warning({
-      code: 'DIB_ELEMENT_UNKNOWN_VARIABLE',
-      summary: `No element of the image reads ${quoted(name)}`,
-      detail: 'It has no effect.',
-      help: guess === undefined ? 'Remove it, or add the element that it is meant for.' : `Did you mean ${quoted(guess)}?`,
-      range,
-    });
+/** Finds the name or the value of a variable in image.yaml; undefined for those that come from the caller's environment. */
+export type VariableLocator = (name: string, part: 'key' | 'value') => SourceRange | undefined;
+
+/** What the variables of an image are judged by. */
+export interface VariableCheck {
+  /** The user's variables: those of image.yaml and the caller's. */
+  readonly given: Readonly<Record<string, string>>;
+  /** Names that look like a variable of dib in any file of the elements. */
+  readonly mentioned: ReadonlySet<string>;
+  readonly declarations: readonly Declaration[];
+  /** Without it, misspelt variables are not told. */
+  readonly locate?: VariableLocator | undefined;
+}
+
+/** Values against what element.yaml files declare, and names that look like dib's own, yet are of no element: most likely misspelt. */
+export function checkVariables(check: VariableCheck, problems: Problems): void {
+  for (const name of Object.keys(check.given).sort()) {
+    const declared = declaredAs(name, check.declarations);
+    if (declared.length === 0) checkName(name, check, problems);
+    else checkValue(name, declared, check, problems);
   }
+}
+
+/** Only names in image.yaml are judged: what the caller exports may be for other images. */
+function checkName(name: string, { mentioned, declarations, locate }: VariableCheck, problems: Problems): void {
+  const declared = declarations.flatMap(({ metadata }) => metadata.variables.map((variable) => variable.name));
+  const known = new Set([...OWN_VARIABLES, ...mentioned, ...declared.filter((each) => !each.endsWith('*'))]);
+  if (known.has(name) || PREFIXES.test(name)) return;
+  const guess = didYouMean(name, [...known].sort());
+  // A name of another sort may be meant for any program; it is looked at only if it is almost a declared one.
+  if (!name.startsWith('DIB_') && (guess === undefined || !declared.includes(guess))) return;
+  const range = locate?.(name, 'key');
+  if (range === undefined) return;
+  problems.warning({
+    code: 'DIB_ELEMENT_UNKNOWN_VARIABLE',
+    summary: `No element of the image reads ${quoted(name)}`,
+    detail: 'It has no effect.',
+    help: guess === undefined ? 'Remove it, or add the element that it is meant for.' : `Did you mean ${quoted(guess)}?`,
+    range,
+  });
+}
+
+function checkValue(name: string, declared: readonly DeclaredHere[], check: VariableCheck, problems: Problems): void {
+  const value = check.given[name] ?? '';
+  const where = check.locate?.(name, 'key') === undefined ? ' (from the environment of dib)' : '';
+  const secret = isSecretName(name) || declared.some(({ variable }) => variable.secret);
+  for (const { element, metadata, variable } of declared) {
+    const related = [declaredHere(element, metadata, variable)];
+    const fault = valueFault(value, variable);
+    if (fault !== undefined) {
+      const near = fault.allowed === undefined || secret ? undefined : didYouMean(fault.piece ?? '', fault.allowed);
+      const what = secret ? 'the value is something else' : `${quoted(fault.piece ?? value)} is not`;
+      problems.error({
+        code: 'DIB_ELEMENT_BAD_VALUE',
+        summary: `${quoted(name)}${where} must be ${fault.allowed === undefined ? fault.expected : `one of ${listOf(fault.allowed, 'or')}`}; ${what}`,
+        detail: variable.description,
+        help: near === undefined ? `See the element ${quoted(element)}.` : `Did you mean ${quoted(near)}?`,
+        range: check.locate?.(name, 'value'),
+        related,
+        sensitive: secret,
+      });
+      return;
+    }
+  }
+  const old = declared.find(({ variable }) => variable.deprecated !== undefined);
+  if (old !== undefined)
+    problems.warning({
+      code: 'DIB_ELEMENT_DEPRECATED_VARIABLE',
+      summary: `${quoted(name)}${where} is deprecated`,
+      detail: `The element ${quoted(old.element)} still reads it.`,
+      help: old.variable.deprecated,
+      range: check.locate?.(name, 'key'),
+      related: [declaredHere(old.element, old.metadata, old.variable)],
+    });
 }
 
 /** The variables that the package lists of an element test. */

@@ -161,7 +161,7 @@ function stepsResource(
   options: LayerGraphOptions,
 ): Resource {
   const last = layer === 'finalise';
-  const variables = maskSecrets(hookVariables(set, image, options.layout, last));
+  const variables = maskSecrets(hookVariables(set, image, options.layout, last), set.secretVariables);
   for (const [name, file] of Object.entries(set.inputFiles)) variables[name] = `sha256:${file.sha256}`;
   const inputs: StepsInputs = {
     layer,

@@ -102,7 +102,7 @@ export async function makePlan(request: PlanRequest): Promise<MadePlan> {
     dib_version: request.dibVersion,
     mode: 'apply',
     image: { file: image.file, name: image.config.name, sha256: image.sha256 },
-    configuration: publicConfiguration(image.config),
+    configuration: publicConfiguration(image),
     environment_variables: image.environmentVariables,
     worker: {
       ...place,
@@ -208,7 +208,7 @@ function diskBelow({ address }: RecordedResource, recorded: readonly RecordedRes
 /** What a plan of this image is bound to now. */
 export function bindingOf(image: Prepared, past: Past): Plan['bound_to'] {
   return {
-    configuration_sha256: jsonDigest(publicConfiguration(image.config) as unknown as Json),
+    configuration_sha256: jsonDigest(publicConfiguration(image) as unknown as Json),
     elements_sha256: image.elements.digest,
     lineage: past.lineage,
     serial: past.serial,
@@ -216,8 +216,8 @@ export function bindingOf(image: Prepared, past: Past): Plan['bound_to'] {
 }
 
 /** The configuration as plans show it: secrets only as fingerprints. */
-function publicConfiguration(config: ImageConfig): ImageConfig {
-  return { ...config, environment: maskSecrets(config.environment) };
+function publicConfiguration({ config, elements }: Prepared): ImageConfig {
+  return { ...config, environment: maskSecrets(config.environment, elements.secretVariables) };
 }
 
 /** The state's facts; for a first build those of the newest base in the cache, so that images of one machine share it. */

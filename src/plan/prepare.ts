@@ -73,7 +73,7 @@ export async function prepareImage(
     arch: architecture(config, environment),
     environment: variables,
     packages: config.packages,
-    locateVariable: (name) => image.locate(`/environment/${pointerToken(name)}`, 'key'),
+    locateVariable: (name, part) => image.locate(`/environment/${pointerToken(name)}`, part),
     hasBlockDevice: config.block_device !== undefined || variables['DIB_BLOCK_DEVICE_CONFIG'] !== undefined,
   });
   const diagnostics: Diagnostic[] = [...elements.diagnostics];
