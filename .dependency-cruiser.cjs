@@ -7,7 +7,7 @@ const ROWS = [
   ['diagnostics', 'generated'],
   ['exec'],
   ['config', 'elements', 'blockdev', 'distros', 'doctor', 'host', 'vm'],
-  ['graph'],
+  ['graph', 'import'],
   ['rootfs'],
   ['kinds'],
   ['plan', 'state'],

@@ -10,6 +10,7 @@ import { registerDestroy } from './commands/destroy.ts';
 import { registerDetach } from './commands/detach.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerGraph } from './commands/graph.ts';
+import { registerImport } from './commands/import.ts';
 import { registerPlan } from './commands/plan.ts';
 import { registerShow } from './commands/show.ts';
 import { registerState } from './commands/state.ts';
@@ -39,6 +40,7 @@ export function buildProgram(): Command {
     registerDetach,
     registerCache,
     registerBoot,
+    registerImport,
     registerDoctor,
   ]) {
     register(program);

@@ -35,6 +35,8 @@ export interface ImageConfig {
   readonly distro?: DistroConfig | undefined;
   readonly elements: readonly string[];
   readonly elements_path: readonly string[];
+  /** The element `base` is left out. */
+  readonly skip_base: boolean;
   readonly packages: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   /** diskimage-builder's block-device configuration, any notation, unparsed. Absent: elements or the built-in default supply it. */

@@ -27,6 +27,7 @@ export function normaliseImage(
     distro: image.distro === undefined ? undefined : normaliseDistro(image.distro, options.hostArch),
     elements: image.elements ?? [],
     elements_path: image.elements_path ?? [],
+    skip_base: image.skip_base ?? false,
     packages: image.packages ?? [],
     environment: normaliseEnvironment(image.environment ?? {}, options.sourceText),
     block_device: image.block_device as unknown as readonly Json[] | undefined,

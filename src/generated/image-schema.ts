@@ -51,6 +51,10 @@ export interface Image {
    */
   elements_path?: string[];
   /**
+   * Leave out the element `base`, which otherwise belongs to every image.
+   */
+  skip_base?: boolean;
+  /**
    * Packages to install after the install.d phase of the elements, by the distribution's names.
    *
    * Items: Name of a package.

@@ -272,6 +272,10 @@ export interface Configuration {
    */
   elements_path: string[];
   /**
+   * The element `base` is left out.
+   */
+  skip_base: boolean;
+  /**
    * Packages beside those of the elements.
    *
    * Items: Name of a package.

@@ -73,6 +73,7 @@ export async function prepareImage(
     arch: architecture(config, environment),
     environment: variables,
     packages: config.packages,
+    skipBase: config.skip_base,
     locateVariable: (name, part) => image.locate(`/environment/${pointerToken(name)}`, part),
     hasBlockDevice: config.block_device !== undefined || variables['DIB_BLOCK_DEVICE_CONFIG'] !== undefined,
   });
@@ -143,7 +144,7 @@ export const OWN_VARIABLES: ReadonlySet<string> = new Set([
 function variablesOfCaller(config: ImageConfig, environment: NodeJS.ProcessEnv): string[] {
   const isSet = (name: string) => (environment[name] ?? '') !== '';
   const names = Object.keys(diskimageBuilderVariables(environment)).filter((name) => config.environment[name] === undefined);
-  if (config.distro === undefined && isSet('ARCH')) names.push('ARCH');
+  if (config.distro === undefined && config.environment['ARCH'] === undefined && isSet('ARCH')) names.push('ARCH');
   if (isSet('ELEMENTS_PATH')) names.push('ELEMENTS_PATH');
   if (config.environment['SOURCE_DATE_EPOCH'] === undefined && epochOf(environment['SOURCE_DATE_EPOCH']) !== undefined)
     names.push('SOURCE_DATE_EPOCH');
@@ -151,7 +152,7 @@ function variablesOfCaller(config: ImageConfig, environment: NodeJS.ProcessEnv):
 }
 
 function architecture(config: ImageConfig, environment: NodeJS.ProcessEnv): string {
-  return config.distro?.arch ?? environment['ARCH'] ?? debianArchitecture();
+  return config.distro?.arch ?? config.environment['ARCH'] ?? environment['ARCH'] ?? debianArchitecture();
 }
 
 function elementsPath(image: LoadedImage, environment: NodeJS.ProcessEnv): string[] {
