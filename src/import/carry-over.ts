@@ -1,6 +1,7 @@
-import { ARCHITECTURE_ALIASES, KNOWN_DISTROS } from '../config/known-distros.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { quoted } from '../diagnostics/printable.ts';
+import { ARCHITECTURE_ALIASES } from '../distros/architectures.ts';
+import { distroOfElement } from '../distros/registry.ts';
 import { FLAGS } from './flags.ts';
 import { type BuildRequest, type Imported, type ImportedLayout, note, type Setting } from './imported.ts';
 import { importName, importOutputs } from './outputs.ts';
@@ -100,14 +101,13 @@ function carryElements(request: BuildRequest, draft: Draft): readonly string[] {
 
 /** `debian-minimal` and its like are what `distro` stands for. Others bring their system themselves and stay elements. */
 function distroOf(elements: readonly string[], arch: string | undefined, draft: Draft): Pick<Imported, 'distro' | 'elements'> {
-  const native = elements.find(
-    (name) => name.endsWith('-minimal') && Object.hasOwn(KNOWN_DISTROS, name.slice(0, -'-minimal'.length)),
-  );
+  const native = elements.find((element) => distroOfElement(element) !== undefined);
+  const distro = native === undefined ? undefined : distroOfElement(native);
   const architecture = arch === undefined || arch === '' ? undefined : (ARCHITECTURE_ALIASES[arch] ?? arch);
-  const name = native?.slice(0, -'-minimal'.length);
+  const name = distro?.name;
   const wanted = draft.environment['DIB_RELEASE'] ?? (name === undefined ? undefined : DEFAULT_RELEASES[name]);
   const release = name === 'debian' && wanted !== undefined ? (SUITES[wanted] ?? wanted) : wanted;
-  if (name === undefined || release === undefined || KNOWN_DISTROS[name]?.releases.includes(release) !== true) {
+  if (name === undefined || release === undefined || distro?.releases.includes(release) !== true) {
     if (architecture !== undefined) draft.environment['ARCH'] = architecture;
     return { elements };
   }

@@ -1,10 +1,10 @@
-import { ARCHITECTURE_ALIASES } from '../config/known-distros.ts';
 import { parseYaml } from '../config/yaml/parse.ts';
 import type { Checked, Diagnostic, Locator } from '../diagnostics/diagnostic.ts';
 import { pointerToken } from '../diagnostics/pointer.ts';
 import { quoted } from '../diagnostics/printable.ts';
 import type { SourceText } from '../diagnostics/source-text.ts';
 import { didYouMean, listOf } from '../diagnostics/suggest.ts';
+import { ARCHITECTURE_ALIASES } from '../distros/architectures.ts';
 import type { Json, JsonObject } from '../util/json.ts';
 import { FLAGS, type Flag } from './flags.ts';
 import type { BuildRequest, Setting } from './imported.ts';

@@ -162,7 +162,7 @@ async function writeAll(images: readonly Imported[], options: Options): Promise<
 async function problemsOf(files: readonly string[]): Promise<readonly Diagnostic[]> {
   const [{ loadImage }, { debianArchitecture }, { checkMeaning }] = await Promise.all([
     import('../../config/load.ts'),
-    import('../../config/known-distros.ts'),
+    import('../../distros/architectures.ts'),
     import('../session.ts'),
   ]);
   const found = files
