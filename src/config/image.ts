@@ -37,6 +37,8 @@ export interface ImageConfig {
   readonly elements_path: readonly string[];
   /** The element `base` is left out. */
   readonly skip_base: boolean;
+  /** `false`: elements of `elements_path` that carry out what others declare run in place of dib's own. Absent: dib's own win. */
+  readonly native_elements?: false | undefined;
   readonly packages: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   /** diskimage-builder's block-device configuration, any notation, unparsed. Absent: elements or the built-in default supply it. */

@@ -28,6 +28,7 @@ export function normaliseImage(
     elements: image.elements ?? [],
     elements_path: image.elements_path ?? [],
     skip_base: image.skip_base ?? false,
+    ...(image.native_elements === false && { native_elements: false as const }),
     packages: image.packages ?? [],
     environment: normaliseEnvironment(image.environment ?? {}, options.sourceText),
     block_device: image.block_device as unknown as readonly Json[] | undefined,

@@ -28,6 +28,8 @@ export interface Element {
   readonly provides: readonly string[];
   /** Shipped with dib. */
   readonly builtin: boolean;
+  /** Absolute path of the element of the same name in whose place it runs. */
+  readonly replaces?: string | undefined;
 }
 
 /** A script of a phase. */

@@ -20,6 +20,7 @@ import { reconcilePackages } from './packages.ts';
 import { collectProblems, type Problems, startOfFile } from './problems.ts';
 import { type ResolveRequest, resolveElements } from './resolve.ts';
 import { type FoundElement, indexElements } from './search.ts';
+import { treeLibrary } from './tree-library.ts';
 import { checkVariables, packageListVariables, type VariableLocator } from './variables.ts';
 
 /** What `loadElements` needs to know of an image. */
@@ -28,6 +29,8 @@ export interface ElementsRequest {
   readonly named: readonly NamedElement[];
   /** Directories of elements; an earlier one wins. The shipped ones come last and need not be listed. */
   readonly searchPath: readonly string[];
+  /** Whether dib's own mechanisms win over foreign elements of the same name; default true. */
+  readonly nativeElements?: boolean | undefined;
   /** Directory of image.yaml. */
   readonly imageDirectory: string;
   readonly distro?: DistroConfig | undefined;
@@ -53,7 +56,9 @@ export interface ElementsRequest {
  */
 export async function loadElements(request: ElementsRequest): Promise<Checked<ElementSet>> {
   const problems = collectProblems();
-  const index = indexElements(request.searchPath, request.builtinDirectory ?? builtinElementsDirectory(), problems);
+  const index = indexElements(request.searchPath, request.builtinDirectory ?? builtinElementsDirectory(), problems, {
+    nativeMechanisms: request.nativeElements ?? true,
+  });
   const resolution = resolveElements(resolveRequest(request), index, problems);
   if (resolution === undefined) return { diagnostics: problems.list };
   const { elements } = resolution;
@@ -75,7 +80,7 @@ export async function loadElements(request: ElementsRequest): Promise<Checked<El
     native: system.native,
     hooks: tree.hooks,
     environmentFiles: tree.environmentFiles,
-    files: tree.files,
+    files: [...tree.files, ...treeLibrary(elements)],
     environment: environment.values,
     inputFiles: inputFiles(
       pathVariables(declarations, Object.keys(environment.values)),
@@ -109,8 +114,8 @@ function inputRequest(request: ElementsRequest, environment: StaticEnvironment):
 }
 
 function publicElement(element: FoundElement): Element {
-  const { name, directory, deps, provides, builtin } = element;
-  return { name, directory, deps, provides, builtin };
+  const { name, directory, deps, provides, builtin, replaces } = element;
+  return { name, directory, deps, provides, builtin, ...(replaces !== undefined && { replaces }) };
 }
 
 /** What environment.d files find set: the user's variables, and what dib itself tells every hook. */
@@ -207,6 +212,8 @@ function packageEntries(
   problems: Problems,
 ): PackageEntry[] {
   const conditions = { arch, environment: environment.values, unknown: environment.unknown };
+  // A foreign mechanism reads the lists itself, with hooks of its own.
+  if (elements.some(({ name, builtin }) => name === 'package-installs' && !builtin)) return [];
   return [
     ...elements.flatMap((element) => readPackageInstalls(element, conditions, problems)),
     ...tree.packageLists.flatMap((list) => readPackageList(list)),

@@ -54,7 +54,8 @@ export function resolveElements(request: ResolveRequest, index: ElementIndex, pr
   const ranges = new Map(request.named.map((named) => [nameOf(named), named.range]));
   const defaults = new Map<string, FoundElement>();
   for (const [virtual, name] of defaultProviders(request)) {
-    const provider = index.findBuiltin(name);
+    // An operating system by `distro` is one that dib bootstraps; a layout may be that of a foreign tree.
+    const provider = virtual === 'operating-system' ? index.findBuiltin(name) : index.find(name);
     if (provider !== undefined) defaults.set(virtual, provider);
   }
   const closure = settle(roots, index, defaults, request);

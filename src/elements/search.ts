@@ -11,6 +11,8 @@ export interface FoundElement {
   readonly builtin: boolean;
   readonly deps: readonly string[];
   readonly provides: readonly string[];
+  /** Directory of the foreign element of the same name in whose place it is used. */
+  readonly replaces?: string | undefined;
 }
 
 /** All elements of a search path, by name. */
@@ -24,25 +26,36 @@ export interface ElementIndex {
 
 /**
  * Elements that carry out what others only declare (package lists, files to install, devices, boot loader). They work hand in hand with
- * dib's own phase runner, so the shipped ones are used even when a foreign tree has some of the same name.
+ * dib's own phase runner, so the shipped ones are used even when a foreign tree has some of the same name, unless the image says
+ * `native_elements: false`.
  */
 const MECHANISMS: ReadonlySet<string> = new Set([
   'block-device-efi',
   'block-device-gpt',
   'block-device-mbr',
   'bootloader',
+  'cache-url',
   'dib-init-system',
+  'dib-python',
+  'dib-run-parts',
   'dpkg',
   'install-bin',
   'install-static',
   'install-types',
   'package-installs',
   'pkg-map',
+  'source-repositories',
+  'svc-map',
   'vm',
 ]);
 
 /** Reads the names on the search path; directories that do not exist are errors. */
-export function indexElements(searchPath: readonly string[], builtinDirectory: string, problems: Problems): ElementIndex {
+export function indexElements(
+  searchPath: readonly string[],
+  builtinDirectory: string,
+  problems: Problems,
+  { nativeMechanisms }: { readonly nativeMechanisms: boolean } = { nativeMechanisms: true },
+): ElementIndex {
   const builtin = new Map<string, string>();
   addDirectory(builtin, builtinDirectory);
   const found = new Map<string, string>();
@@ -59,15 +72,21 @@ export function indexElements(searchPath: readonly string[], builtinDirectory: s
       });
     }
   }
+  const replaced = new Map<string, string>();
   for (const [name, directory] of builtin) {
-    if (!found.has(name) || MECHANISMS.has(name)) found.set(name, directory);
+    const foreign = found.get(name);
+    if (foreign !== undefined && !(nativeMechanisms && MECHANISMS.has(name))) continue;
+    if (foreign !== undefined) replaced.set(name, foreign);
+    found.set(name, directory);
   }
   const cache = new Map<string, FoundElement>();
   const read = (name: string, directory: string | undefined): FoundElement | undefined => {
     if (directory === undefined) return undefined;
     const known = cache.get(directory);
     if (known !== undefined) return known;
-    const element = readElement(name, directory, builtin.get(name) === directory);
+    const isBuiltin = builtin.get(name) === directory;
+    const own = readElement(name, directory, isBuiltin);
+    const element = isBuiltin ? standIn(own, replaced.get(name), found) : own;
     cache.set(directory, element);
     return element;
   };
@@ -127,6 +146,13 @@ function readElement(name: string, directory: string, builtin: boolean): FoundEl
     deps: readNames(join(directory, 'element-deps')),
     provides: readNames(join(directory, 'element-provides')),
   };
+}
+
+/** An element of dib in the place of a foreign one brings along what that depends on: other elements of its tree count on that. */
+function standIn(own: FoundElement, replaces: string | undefined, known: ReadonlyMap<string, string>): FoundElement {
+  if (replaces === undefined) return own;
+  const foreign = readNames(join(replaces, 'element-deps')).filter((name) => known.has(name));
+  return { ...own, replaces, deps: [...new Set([...own.deps, ...foreign])] };
 }
 
 /** One name per line; blank lines are dropped, `#` begins no comment. */

@@ -55,6 +55,10 @@ export interface Image {
    */
   skip_base?: boolean;
   /**
+   * Whether dib's own elements win over elements of the same name in `elements_path` where they carry out what others only declare: package-installs, pkg-map, install-bin, install-static, bootloader, block-device-* and the like. `false`: those of `elements_path` run.
+   */
+  native_elements?: boolean;
+  /**
    * Packages to install after the install.d phase of the elements, by the distribution's names.
    *
    * Items: Name of a package.

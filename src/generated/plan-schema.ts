@@ -112,6 +112,21 @@ export interface Plan {
    */
   environment_variables: string[];
   /**
+   * Elements of `elements_path` in whose place dib's own of the same name run; absent when there is none.
+   *
+   * Items: One element.
+   */
+  replaced_elements?: {
+    /**
+     * Name of the element.
+     */
+    name: string;
+    /**
+     * Directory of the one that does not run.
+     */
+    directory: string;
+  }[];
+  /**
    * Where the actions run.
    */
   worker: {
@@ -275,6 +290,10 @@ export interface Configuration {
    * The element `base` is left out.
    */
   skip_base: boolean;
+  /**
+   * Present if elements of `elements_path` run in place of dib's own of the same name.
+   */
+  native_elements?: false;
   /**
    * Packages beside those of the elements.
    *

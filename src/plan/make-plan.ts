@@ -17,7 +17,7 @@ import { deletion, destructionOrder, diff, rebuilds } from './diff.ts';
 import { deviceFacts, judgeDisks, seeDisks, withNotes, writtenDisks } from './existing-disks.ts';
 import { type ExpandOptions, type Expansion, expand } from './expand.ts';
 import type { Kernels, Obstacle } from './kernels.ts';
-import type { Facts, Plan, ResourceChange, TeardownStep, WorkerName } from './plan.ts';
+import type { Facts, Plan, ReplacedElement, ResourceChange, TeardownStep, WorkerName } from './plan.ts';
 import type { Prepared, ReadImage } from './prepare.ts';
 import { NOT_REFRESHED, type Refreshed, refresh } from './refresh.ts';
 import { summarise } from './summary.ts';
@@ -104,6 +104,7 @@ export async function makePlan(request: PlanRequest): Promise<MadePlan> {
     image: { file: image.file, name: image.config.name, sha256: image.sha256 },
     configuration: publicConfiguration(image),
     environment_variables: image.environmentVariables,
+    ...replacedElements(image),
     worker: {
       ...place,
       realisation: Object.fromEntries(
@@ -122,6 +123,13 @@ export async function makePlan(request: PlanRequest): Promise<MadePlan> {
     warnings: [...notes(options), ...obstacleNotes(obstacle), ...refreshed.foreign, ...judged.warnings],
   };
   return { plan, warnings: [...expansion.diagnostics, ...warnings, ...judged.diagnostics] };
+}
+
+function replacedElements({ elements }: Prepared): Pick<Plan, 'replaced_elements'> {
+  const replaced = elements.elements.flatMap(({ name, replaces }): ReplacedElement[] =>
+    replaces === undefined ? [] : [{ name, directory: replaces }],
+  );
+  return replaced.length === 0 ? {} : { replaced_elements: replaced.sort((left, right) => (left.name < right.name ? -1 : 1)) };
 }
 
 function obstacleNotes(obstacle: Obstacle | undefined): readonly string[] {

@@ -136,6 +136,13 @@ export interface ExistingDiskNote {
   readonly lost?: boolean | undefined;
 }
 
+/** An element of a foreign tree that an element of dib stands in for. */
+export interface ReplacedElement {
+  readonly name: string;
+  /** Absolute path of the one that does not run. */
+  readonly directory: string;
+}
+
 export interface Plan {
   readonly format_version: '1.0';
   readonly dib_version: string;
@@ -146,6 +153,8 @@ export interface Plan {
   readonly configuration?: ImageConfig | undefined;
   /** Names of the caller's variables that count as configuration: another shell may plan something else. */
   readonly environment_variables: readonly string[];
+  /** Elements of `elements_path` in whose place dib's own run; absent when there is none. */
+  readonly replaced_elements?: readonly ReplacedElement[] | undefined;
   readonly worker: WorkerChoice;
   readonly facts: Facts;
   readonly resource_changes: readonly ResourceChange[];

@@ -68,6 +68,7 @@ export async function prepareImage(
   const elements = await loadElements({
     named: config.elements.map((name, index) => ({ name, range: image.locate(`/elements/${index}`) })),
     searchPath: elementsPath(image, environment),
+    nativeElements: config.native_elements !== false,
     imageDirectory: image.directory,
     distro: config.distro,
     arch: architecture(config, environment),

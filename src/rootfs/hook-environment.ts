@@ -1,4 +1,6 @@
+import { dirname } from 'node:path';
 import type { ImageConfig } from '../config/image.ts';
+import { isSecretName } from '../config/secrets.ts';
 import type { ElementSet } from '../elements/element.ts';
 
 /** What elements may know of the disks: computed in the plan, before any device exists. */
@@ -66,6 +68,7 @@ export function hookVariables(
     ...(layout === undefined ? {} : layoutForAll(layout)),
     ...(layout === undefined || !last ? {} : layoutForLast(layout)),
     ...image.environment,
+    ...foreignMechanisms(set, image, last),
     IMAGE_NAME: image.name,
     IMAGE_TYPE: image.outputs[0]?.format ?? 'raw',
     IMAGE_ELEMENT: set.elements.map((element) => element.name).join(' '),
@@ -84,6 +87,19 @@ const UPSTREAM_DEFAULTS: Readonly<Record<string, string>> = {
   DIB_OFFLINE: '',
   DIB_PYTHON_EXEC: '/usr/bin/python3',
 };
+
+/** Stands for the disk, which does not exist yet while hooks run: grub-install (libexec/grub) does not look at it. */
+const DISK = '/dev/dib-disk';
+
+/** With `native_elements: false`: programs that elements install come before dib's own on PATH, and a boot loader finds a disk to name. */
+function foreignMechanisms(set: ElementSet, image: ImageConfig, last: boolean): Record<string, string> {
+  if (image.native_elements !== false) return {};
+  const bootloader = set.elements.some(({ name, builtin }) => name === 'bootloader' && !builtin);
+  return {
+    DIB_NATIVE_ELEMENTS: '0',
+    ...(last && bootloader ? { IMAGE_BLOCK_DEVICE: DISK, IMAGE_BLOCK_DEVICES: `[image0]=${DISK}` } : {}),
+  };
+}
 
 /** Paths that hooks are told, as seen from where they run. */
 export interface HookPaths {
@@ -107,8 +123,10 @@ export function hookEnvironment(
     ...proxies,
     ...UPSTREAM_DEFAULTS,
     ...variables,
+    ...(outside ? callerOf(set, variables) : {}),
     ...Object.fromEntries(Object.keys(set.inputFiles).map((name) => [name, `${paths.hooks}/.dib/inputs/${name}`])),
     IMAGE_ELEMENT_YAML: `{${set.elements.map((element) => `${JSON.stringify(element.name)}: ${JSON.stringify(element.directory)}`).join(', ')}}`,
+    ELEMENTS_PATH: [...new Set(set.elements.map((element) => dirname(element.directory)))].join(':'),
     TMP_BUILD_DIR: paths.build,
     TMP_IMAGE_DIR: paths.build,
     TMP_HOOKS_PATH: paths.hooks,
@@ -127,6 +145,15 @@ export function hookEnvironment(
           PATH: `${paths.hooks}/.dib/guest:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
         }),
     LC_ALL: 'C',
+  };
+}
+
+/** What the call of disk-image-create would have been: elements store it in manifests, so no secret is in it. */
+function callerOf(set: ElementSet, variables: Readonly<Record<string, string>>): Record<string, string> {
+  const exports = Object.entries(variables).filter(([name]) => name.startsWith('DIB_') && !isSecretName(name));
+  return {
+    DIB_ARGS: set.elements.map((element) => element.name).join(' '),
+    DIB_ENV: shellExports(Object.fromEntries(exports)).trimEnd(),
   };
 }
 

@@ -22,6 +22,8 @@ import { sha256 } from '../util/hash.ts';
  */
 export function writeHookTree(directory: string, set: ElementSet, libexec: string, additions: readonly string[]): void {
   mkdirSync(join(directory, '.dib/inputs'), { recursive: true, mode: 0o755 });
+  // First: the library of a foreign tree lies over dib's own.
+  cpSync(libexec, join(directory, '.dib'), { recursive: true });
   mkdirSync(join(directory, 'environment.d'), { recursive: true });
   for (const [phase, hooks] of Object.entries(set.hooks)) {
     for (const hook of hooks) copy(hook.path, join(directory, phase, hook.name), true);
@@ -35,7 +37,6 @@ export function writeHookTree(directory: string, set: ElementSet, libexec: strin
     }
   }
   for (const [name, file] of Object.entries(set.inputFiles)) copyInput(file.path, join(directory, '.dib/inputs', name));
-  cpSync(libexec, join(directory, '.dib'), { recursive: true });
   writePackageMaps(join(directory, '.dib/pkg-map'), set);
   for (const addition of additions) cpSync(addition, directory, { recursive: true, verbatimSymlinks: true, force: true });
 }

@@ -1,4 +1,6 @@
+import { dirname } from 'node:path';
 import type { ChalkInstance } from 'chalk';
+import { quotedPath } from '../diagnostics/printable.ts';
 import type { Actions, Plan, ResourceChange } from '../plan/plan.ts';
 import { drawDisks } from './disk-map.ts';
 import { renderDrift, renderTeardown } from './drift-text.ts';
@@ -51,7 +53,19 @@ function where(plan: Plan, colour: ChalkInstance): string {
   }
   if (plan.environment_variables.length > 0)
     lines.push(`Variables from the environment: ${plan.environment_variables.join(', ')}`);
+  for (const [directory, names] of Object.entries(replacedByTree(plan)))
+    lines.push(`dib's own elements in place of those of ${quotedPath(directory)}: ${names.join(', ')} (see \`native_elements\`)`);
   return lines.join('\n');
+}
+
+/** Names of the elements that dib's own stand in for, by the directory that holds them. */
+function replacedByTree({ replaced_elements = [] }: Plan): Record<string, string[]> {
+  const trees: Record<string, string[]> = {};
+  for (const { name, directory } of replaced_elements) {
+    const tree = dirname(directory);
+    trees[tree] = [...(trees[tree] ?? []), name];
+  }
+  return trees;
 }
 
 function noChanges(plan: Plan, colour: ChalkInstance): string {

@@ -27,7 +27,10 @@ describe('what helps', () => {
   test.each([
     ['element: [vm]', 'Did you mean `elements`?'],
     ['elements: []\nelemets: [vm]', '`elements` is there already: merge the two.'],
-    ['zzz: 1', 'Known keys: `distro`, `elements`, `elements_path`, `packages`, `environment`, `block_device` and `outputs`.'],
+    [
+      'zzz: 1',
+      'Known keys: `distro`, `elements`, `elements_path`, `native_elements`, `packages`, `environment`, `block_device` and `outputs`.',
+    ],
     ['imagename: x', 'Write `name`.'],
     ['block-device: []', 'Did you mean `block_device`?'],
     ['<<: { packages: [] }', 'YAML merge keys are not supported: write the values out.'],
