@@ -29,7 +29,7 @@ describe('what helps', () => {
     ['elements: []\nelemets: [vm]', '`elements` is there already: merge the two.'],
     [
       'zzz: 1',
-      'Known keys: `distro`, `elements`, `elements_path`, `native_elements`, `packages`, `environment`, `block_device` and `outputs`.',
+      'Known keys: `distro`, `elements`, `elements_path`, `skip_base`, `native_elements`, `packages`, `environment`, `block_device` and `outputs`.',
     ],
     ['imagename: x', 'Write `name`.'],
     ['block-device: []', 'Did you mean `block_device`?'],
