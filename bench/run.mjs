@@ -1,8 +1,9 @@
 // Benchmarks: dib against bare mmdebstrap and diskimage-builder, in one run on one machine. Writes docs/benchmarks.md.
 //
-//   npm run bench                        everything, as root: about half an hour
+//   npm run bench                        everything, as root: about an hour
 //   npm run bench -- --only start        what needs no build: node, validate, plan (prints, writes nothing)
 //   npm run bench -- --only stacks       LVM and LUKS against a plain partition (prints, writes nothing)
+//   npm run bench -- --only elements     ten elements against diskimage-builder (prints, writes nothing): a quarter of an hour
 //   npm run bench -- --runs 1            fewer repetitions of the long ones (default 3)
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
@@ -12,6 +13,7 @@ import { main, missingTools, ROOT, SetupError, say, TOP } from '../scripts/host.
 import { median, seconds, timed } from './measure.mjs';
 import { stackRows } from './stacks.mjs';
 import { mmdebstrap, packagesOf, prepareDib, prepareDiskImageCreate } from './subjects.mjs';
+import { tenElementRows } from './ten-elements.mjs';
 
 const SHORT_RUNS = 20;
 
@@ -30,10 +32,11 @@ await main(() => {
   const work = mkdtempSync('/var/tmp/dib-bench-');
   try {
     const runs = Number(values.runs);
-    const rows = values.only === 'stacks' ? stackRows(work, runs, values.cache) : startRows(work);
+    const only = { stacks: () => stackRows(work, runs, values.cache), elements: () => tenElementRows(work) };
+    const rows = (only[values.only] ?? (() => startRows(work)))();
     if (values.only === undefined) {
       requireRootAndPeers();
-      rows.push(...buildRows(work, runs), ...stackRows(work, runs, values.cache));
+      rows.push(...buildRows(work, runs), ...tenElementRows(work), ...stackRows(work, runs, values.cache));
       writeFileSync(join(TOP, 'docs/benchmarks.md'), document(rows, runs));
       say('\ndocs/benchmarks.md is written.');
     }
@@ -189,6 +192,8 @@ What is compared with what:
 - **the same two elements** is dib building what disk-image-create builds there, generic kernel included.
 - **mmdebstrap** is the floor: nothing can be faster that installs these packages with apt and dpkg.
 - **one install.d script changed**: an element of one script, in both; dib keeps the layers below it.
+- **ten elements**: each tool's own elements of the same names; `disk-image-create` makes one file system without a boot loader, so does dib here. What
+  each keeps between builds is kept: packages there, layers and packages here.
 - **LVM**, **LUKS** and **LVM in LUKS**: the same system, packages and sizes, the root file system in the same partition of 1500 MiB, to a raw output.
   All of a container is encrypted, also where the file system is empty.
 `;

@@ -47,6 +47,7 @@ export function prepareDib(work, example, changes = {}, cache = join(work, 'cach
       for (const path of [join(work, '.dib'), cache]) rmSync(path, { recursive: true, force: true });
     },
     change: (stamp) => writeChangingElement(join(work, 'elements'), stamp, broken),
+    addPackages: (packages) => writeFileSync(file, stringify({ ...image, elements, packages })),
     breakLastPhase: () => writeFileSync(broken, ''),
     mendLastPhase: () => rmSync(broken),
   };
@@ -77,7 +78,7 @@ export function mmdebstrap(work, packages) {
 }
 
 /** diskimage-builder with its own defaults, the changing element beside its own. Its mirror for security updates is that of this host's apt. */
-export function prepareDiskImageCreate(work) {
+export function prepareDiskImageCreate(work, { named = ['debian-minimal', 'openssh-server'], environment = {} } = {}) {
   mkdirSync(join(work, 'tmp'), { recursive: true });
   const elements = join(work, 'elements');
   const broken = join(work, 'broken');
@@ -91,23 +92,11 @@ export function prepareDiskImageCreate(work) {
     DIB_RELEASE: 'bookworm',
     DIB_DEBIAN_SECURITY_MIRROR: securityMirror(),
     DIB_DEBIAN_SECURITY_SUBPATH: '-security',
+    ...environment,
   };
+  const program = ['/usr/bin/disk-image-create', '--no-tmpfs', '-o', join(work, 'image'), '-t', 'qcow2'];
   return {
-    build: () =>
-      timed(
-        [
-          '/usr/bin/disk-image-create',
-          '--no-tmpfs',
-          '-o',
-          join(work, 'image'),
-          '-t',
-          'qcow2',
-          'debian-minimal',
-          'openssh-server',
-          'changing',
-        ],
-        { cwd: work, env, log: join(work, 'log') },
-      ),
+    build: (...options) => timed([...program, ...options, ...named, 'changing'], { cwd: work, env, log: join(work, 'log') }),
     clear() {
       for (const name of ['cache', 'image.d', 'image.qcow2']) rmSync(join(work, name), { recursive: true, force: true });
     },

@@ -54,7 +54,7 @@ export async function bootAndReport(
     disks,
     firmware,
     memory: 1024,
-    cpus: 2,
+    cpus: 1,
     accelerator: 'tcg',
     network: true,
     sshPort: options.sshPort,
