@@ -192,7 +192,7 @@ What is compared with what:
 - **the same two elements** is dib building what disk-image-create builds there, generic kernel included.
 - **mmdebstrap** is the floor: nothing can be faster that installs these packages with apt and dpkg.
 - **one install.d script changed**: an element of one script, in both; dib keeps the layers below it.
-- **ten elements**: each tool's own elements of the same names; `disk-image-create` makes one file system without a boot loader, so does dib here. What
+- **ten elements**: each tool's own elements of the same names; \`disk-image-create\` makes one file system without a boot loader, so does dib here. What
   each keeps between builds is kept: packages there, layers and packages here.
 - **LVM**, **LUKS** and **LVM in LUKS**: the same system, packages and sizes, the root file system in the same partition of 1500 MiB, to a raw output.
   All of a container is encrypted, also where the file system is empty.
