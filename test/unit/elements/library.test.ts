@@ -9,6 +9,9 @@ const directory = builtinElementsDirectory();
 const elements = readdirSync(directory).sort();
 const DISTRO = { name: 'debian', release: 'bookworm', arch: 'amd64', components: ['main'], variant: 'minbase' };
 
+/** What elements do not do without. */
+const NEEDED: Readonly<Record<string, Record<string, string>>> = { files: { DIB_FILES: join(directory, 'motd') } };
+
 async function load(names: readonly string[], environment: Record<string, string> = {}, arch = 'amd64') {
   const { value, diagnostics } = await loadElements({
     named: names.map((name) => ({ name })),
@@ -33,12 +36,12 @@ describe('shipped elements', () => {
           .split('\n')
       : [];
     expect(deps).toEqual([...deps].sort());
-    await load([name]);
+    await load([name], NEEDED[name]);
   });
 
   it('go together', async () => {
     const all = elements.filter((name) => !name.startsWith('block-device-'));
-    const set = await load(all);
+    const set = await load(all, Object.assign({}, ...Object.values(NEEDED)));
     expect(set.native).toEqual({ name: 'debian', release: 'bookworm' });
     expect(set.blockDevice?.element).toBe('block-device-mbr');
     expect(set.hooks['root.d']).toEqual([]);

@@ -1,0 +1,1 @@
+export DIB_NODEJS_NPM=${DIB_NODEJS_NPM:-1}
