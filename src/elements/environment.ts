@@ -1,6 +1,8 @@
+import { evaluateCondition, readIf } from './environment-conditions.ts';
+
 /**
  * What can be known of environment.d files without running them. Their assignments are mostly literals and `${NAME:-default}`;
- * those are evaluated. Whatever needs a shell (command substitution, conditions) makes the variable unknown.
+ * those are evaluated, also in an `if` that compares them. Whatever needs a shell (command substitution, files) makes the variable unknown.
  */
 export interface StaticEnvironment {
   /** Values of exported variables. */
@@ -31,7 +33,10 @@ export function evaluateEnvironment(texts: readonly string[], initial: Readonly<
 const MAX_JOINED_LINES = 200;
 
 function evaluateText(text: string, scope: Scope): void {
-  const lines = text.replaceAll('\\\n', '').split('\n');
+  evaluateLines(text.replaceAll('\\\n', '').split('\n'), scope);
+}
+
+function evaluateLines(lines: readonly string[], scope: Scope): void {
   let depth = 0;
   for (let index = 0; index < lines.length; index += 1) {
     const line = lines[index] ?? '';
@@ -41,10 +46,34 @@ function evaluateText(text: string, scope: Scope): void {
         index = end;
         continue;
       }
+      const after = evaluateIf(lines, index, scope);
+      if (after !== undefined) {
+        index = after;
+        continue;
+      }
     }
     forgetAssigned(line, scope);
     depth = Math.max(0, depth + nesting(line));
   }
+}
+
+/** Follows the branch of an `if` whose conditions are known; gives the line of its `fi`, or undefined if a shell would have to tell. */
+function evaluateIf(lines: readonly string[], first: number, scope: Scope): number | undefined {
+  const block = readIf(lines, first);
+  if (block === undefined) return undefined;
+  const expand = (text: string): string | undefined => {
+    // A regular expression may have parentheses and bars without quotes.
+    const word = text.includes('$(') ? 'not-static' : readWord(text.replace(/[()|]/g, '\\$&'), scope);
+    return typeof word === 'string' || word.rest !== '' ? undefined : word.value;
+  };
+  for (const { condition, lines: branch } of block.branches) {
+    const holds = evaluateCondition(condition, expand);
+    if (holds === undefined) return undefined;
+    if (!holds) continue;
+    evaluateLines(branch, scope);
+    break;
+  }
+  return block.last;
 }
 
 /** Evaluates the statement that begins at a line, taking further lines while a quote is open; gives the last line used. */

@@ -66,3 +66,58 @@ describe('static evaluation of environment.d', () => {
     expect(evaluate('export A=${').values).toEqual({});
   });
 });
+
+describe('an `if` whose condition is known', () => {
+  const take = (condition: string, initial: Record<string, string> = {}) =>
+    evaluateEnvironment([`if ${condition}; then\n  export A=yes\nelse\n  export A=no\nfi\nexport B=after\n`], {
+      DISTRO_NAME: 'debian',
+      DIB_RELEASE: '9',
+      ...initial,
+    });
+
+  it.each([
+    ['[[ ${DISTRO_NAME} =~ (centos|fedora) ]]', 'no'],
+    ['[[ ${DISTRO_NAME} =~ (debian|ubuntu) ]]', 'yes'],
+    ['[[ $DISTRO_NAME == "debian" && $DIB_RELEASE > 7 ]] || [[ $DISTRO_NAME == fedora ]]', 'yes'],
+    ['[ "$DISTRO_NAME" = "ubuntu" ]', 'no'],
+    ['[ -n "${NOTHING:-}" ]', 'no'],
+    ['[ -z "${NOTHING:-}" ]', 'yes'],
+    ['[[ ! $DIB_RELEASE -ge 9 ]]', 'no'],
+    ['[ "$DISTRO_NAME" != debian ] && [ -e /nowhere ]', 'no'],
+  ])('%s', (condition, value) => {
+    expect(take(condition).values).toMatchObject({ A: value, B: 'after' });
+  });
+
+  it.each([
+    '[ -e /usr/bin/dib-python ]',
+    'grep -q x /y',
+    '[[ $DISTRO_NAME == deb* ]]',
+    '[[ $(date) > 7 ]]',
+    '[ "$UNHEARD" = x ]',
+  ])('%s is for a shell to tell', (condition) => {
+    const { values, unknown } = take(condition);
+    expect([values['A'], unknown.has('A'), values['B']]).toEqual([undefined, true, 'after']);
+  });
+
+  it('follows `elif` and nested ones, and leaves what it cannot read unknown', () => {
+    const text = [
+      'if [ "$X" = 1 ]; then',
+      '  export A=1',
+      'elif [ "$X" = 2 ]; then',
+      '  if [ "$Y" = 1 ]; then',
+      '    export A=21',
+      '  else',
+      '    export A=22',
+      '  fi',
+      'fi',
+      'if [ "$X" = 2 ]; then',
+      '  case "$Y" in',
+      '    2) export C=1 ;;',
+      '  esac',
+      'fi',
+    ].join('\n');
+    const { values, unknown } = evaluateEnvironment([text], { X: '2', Y: '2' });
+    expect(values).toEqual({ A: '22', X: '2', Y: '2' });
+    expect([...unknown]).toEqual(['C']);
+  });
+});
