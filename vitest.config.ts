@@ -9,10 +9,11 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['test/{unit,property,golden,cli}/**/*.test.ts'],
+          include: ['test/{unit,golden,cli}/**/*.test.ts'],
           testTimeout: 60_000,
         },
       },
+      { test: { name: 'property', include: ['test/property/**/*.test.ts'], testTimeout: 60_000 } },
       { test: { name: 'system', include: ['test/system/**/*.test.ts'], ...real } },
       { test: { name: 'crash', include: ['test/crash/**/*.test.ts'], ...real } },
       { test: { name: 'vm', include: ['test/vm/**/*.test.ts'], ...real } },

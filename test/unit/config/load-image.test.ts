@@ -65,6 +65,7 @@ outputs:
       },
       elements: ['vm', './elements/motd'],
       elements_path: ['../common'],
+      skip_base: false,
       packages: ['curl'],
       environment: {
         MODE: '0755',
@@ -103,6 +104,7 @@ outputs:
       },
       elements: [],
       elements_path: [],
+      skip_base: false,
       packages: [],
       environment: {},
       block_device: undefined,

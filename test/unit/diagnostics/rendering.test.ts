@@ -63,7 +63,7 @@ error[DIB_CONFIG_UNKNOWN_KEY]: \`x\` is not a key of the image
  4 | x: 1
    | ^
   Unknown keys are refused, because a mistyped one would be ignored in silence.
-  help: Known keys: \`distro\`, \`elements\`, \`elements_path\`, \`packages\`, \`environment\`, \`block_device\` and \`outputs\`.
+  help: Known keys: \`distro\`, \`elements\`, \`elements_path\`, \`skip_base\`, \`native_elements\`, \`packages\`, \`environment\`, \`block_device\` and \`outputs\`.
 `);
   });
 
