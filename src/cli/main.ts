@@ -9,6 +9,7 @@ import { registerCache } from './commands/cache.ts';
 import { registerDestroy } from './commands/destroy.ts';
 import { registerDetach } from './commands/detach.ts';
 import { registerDoctor } from './commands/doctor.ts';
+import { registerElements } from './commands/elements.ts';
 import { registerGraph } from './commands/graph.ts';
 import { registerImport } from './commands/import.ts';
 import { registerPlan } from './commands/plan.ts';
@@ -35,6 +36,7 @@ export function buildProgram(): Command {
     registerDestroy,
     registerShow,
     registerGraph,
+    registerElements,
     registerState,
     registerAttach,
     registerDetach,

@@ -14,6 +14,16 @@ const FAMILIES: Readonly<Record<string, readonly string[]>> = {
   gentoo: ['gentoo'],
 };
 
+/** Families, as package maps name them. */
+export function distroFamilies(): string[] {
+  return Object.keys(FAMILIES).sort();
+}
+
+/** A distribution that stands for its family. */
+export function distroOfFamily(family: string): string {
+  return family === 'redhat' ? 'fedora' : (FAMILIES[family]?.[0] ?? family);
+}
+
 /** Every distribution and family that package maps and element.yaml may name, sorted. */
 export function knownDistroNames(): string[] {
   return [...new Set([...Object.keys(FAMILIES), ...Object.values(FAMILIES).flat()])].sort();

@@ -138,7 +138,8 @@ export function findByPath(named: NamedElement, imageDirectory: string, problems
   return readElement(basename(directory), directory, false);
 }
 
-function readElement(name: string, directory: string, builtin: boolean): FoundElement {
+/** An element with what its two list files say. */
+export function readElement(name: string, directory: string, builtin: boolean): FoundElement {
   return {
     name,
     directory,

@@ -21,8 +21,39 @@ const OWN_VARIABLES: readonly string[] = [
   'DIB_RELEASE',
 ];
 
+/** What dib tells hooks by itself: see src/rootfs/hook-environment.ts. */
+const HOOK_VARIABLES: ReadonlySet<string> = new Set([
+  'DIB_ARGS',
+  'DIB_BLOCK_DEVICE_PARAMS_YAML',
+  'DIB_BOOT_FSTYPE',
+  'DIB_BOOT_LABEL',
+  'DIB_BOOT_UUID',
+  'DIB_CHECKSUM',
+  'DIB_ENV',
+  'DIB_ESP_UUID',
+  'DIB_GRUB_FILESYSTEMS',
+  'DIB_IMAGE_CACHE',
+  'DIB_IMAGE_HOSTNAME',
+  'DIB_LOCKFILES',
+  'DIB_MIN_TMPFS',
+  'DIB_MOUNTPOINTS',
+  'DIB_NO_TMPFS',
+  'DIB_OFFLINE',
+  'DIB_PARTMAP',
+  'DIB_PYTHON',
+  'DIB_PYTHON_EXEC',
+  'DIB_ROOT_FSTYPE',
+  'DIB_ROOT_LABEL',
+  'DIB_ROOT_UUID',
+]);
+
 /** Families of variables whose names end in the name of something else. */
 const PREFIXES = /^DIB_(INSTALLTYPE|REPOTYPE|REPOLOCATION|REPOREF)_/;
+
+/** Whether scripts may read a variable that no element declares: dib sets it, or says what it means. */
+export function isProvidedVariable(name: string): boolean {
+  return HOOK_VARIABLES.has(name) || OWN_VARIABLES.includes(name) || PREFIXES.test(name);
+}
 
 /** Finds the name or the value of a variable in image.yaml; undefined for those that come from the caller's environment. */
 export type VariableLocator = (name: string, part: 'key' | 'value') => SourceRange | undefined;
