@@ -1,7 +1,7 @@
 import { collectHooks } from '../../hooks.ts';
 import { installTypeOf } from '../../package-installs.ts';
 import { collectProblems } from '../../problems.ts';
-import type { LintRule } from '../rule.ts';
+import type { LintElement, LintRule } from '../rule.ts';
 
 /** Rules by the diagnostics that planning has for the same mistakes. */
 const NAMES: Readonly<Record<string, string>> = {
@@ -25,8 +25,14 @@ export const contract: LintRule = {
       .filter(({ code }) => code !== 'DIB_ELEMENT_HOOK_CRLF')
       .map((problem) => ({
         ...problem,
-        severity: 'error' as const,
+        severity: isScript(element, problem.range?.file) ? ('error' as const) : ('warning' as const),
         rule: NAMES[problem.code] ?? 'contract',
       }));
   },
 };
+
+/** Whether what is said is about a script; what is no script may be data of one. */
+function isScript({ files, directory }: LintElement, path: string | undefined): boolean {
+  const file = files.find(({ absolute }) => absolute === path);
+  return file === undefined ? path !== directory : file.language !== undefined || file.executable;
+}
