@@ -10,8 +10,36 @@ export interface DistroConfig {
   readonly mirror?: string | undefined;
   readonly security_mirror?: string | undefined;
   readonly components: readonly string[];
+  /** Further suites of an archive of Debian's family: `updates` for `bookworm-updates`. Absent: those of the distribution. */
+  readonly suites?: readonly string[] | undefined;
   /** mmdebstrap variant, such as `minbase`. */
   readonly variant: string;
+  /** File of the public keys that the archives are signed with, relative to the directory of image.yaml. */
+  readonly keyring?: string | undefined;
+  /** Where to unpack a root file system from, instead of bootstrapping one. `name` and `release` say then what is in it. */
+  readonly source?: TreeSource | undefined;
+  /** The files of the builder that these keys name, once they were read. */
+  readonly files?: { readonly keyring?: BuilderFile | undefined; readonly tree?: BuilderFile | undefined } | undefined;
+}
+
+/** A root file system as one archive, or as a container image. */
+export type TreeSource =
+  | {
+      readonly type: 'tarball';
+      readonly url?: string | undefined;
+      /** Relative to the directory of image.yaml. */
+      readonly path?: string | undefined;
+      readonly sha256?: string | undefined;
+    }
+  /** `ref` as skopeo(1) has it: `oci:DIR:tag`, `oci-archive:FILE`, `docker-archive:FILE`, `docker://HOST/NAME@sha256:...`. */
+  | { readonly type: 'oci'; readonly ref: string };
+
+/** A file of the builder that an image is made from. */
+export interface BuilderFile {
+  /** Absolute. */
+  readonly path: string;
+  /** Of its content; of a container image, that of its manifest. */
+  readonly sha256: string;
 }
 
 export type OutputFormat = 'raw' | 'qcow2' | 'tar';

@@ -9,8 +9,8 @@ import { distroProblems } from './rules/distro.ts';
  * brings an operating system; until then an unknown distro may be one that only an element knows.
  */
 export function nativeDistroDiagnostics(image: LoadedImage): readonly Diagnostic[] {
-  const { name, release } = image.config.distro ?? {};
-  if (name === undefined || release === undefined) return [];
+  const { name, release, source } = image.config.distro ?? {};
+  if (name === undefined || release === undefined || source !== undefined) return [];
   const root: Json = { distro: { name, release } };
   return distroProblems(root, true).map((problem) => placed(problem, image));
 }

@@ -1,7 +1,8 @@
+import { fileURLToPath } from 'node:url';
 import { withDistroDefaults } from '../distros/registry.ts';
 import type { Image, Output } from '../generated/image-schema.ts';
 import type { Json } from '../util/json.ts';
-import type { DistroConfig, ImageConfig, OutputConfig } from './image.ts';
+import type { DistroConfig, ImageConfig, OutputConfig, TreeSource } from './image.ts';
 
 /** Where an output goes when image.yaml does not say it: `<name>.<format>`, `<name>-<disk>.<format>`, compressed tars with their ending. */
 export function defaultOutputPath(output: {
@@ -39,15 +40,28 @@ export function normaliseImage(
 }
 
 function normaliseDistro(distro: NonNullable<Image['distro']>, hostArch: string): DistroConfig {
+  const source = treeSource(distro);
   return withDistroDefaults({
-    name: distro.name,
-    release: distro.release,
+    // What is unpacked is called by what is in it; where nobody says that, by what it is unpacked from.
+    name: source === undefined ? distro.name : (distro.like ?? distro.name),
+    release: distro.release ?? '',
     arch: distro.arch ?? hostArch,
     mirror: distro.mirror,
     security_mirror: distro.security_mirror,
+    suites: distro.suites && [...new Set(distro.suites)],
     components: distro.components && [...new Set(distro.components)],
     variant: distro.variant,
+    keyring: distro.keyring,
+    source,
   });
+}
+
+function treeSource(distro: NonNullable<Image['distro']>): TreeSource | undefined {
+  if (distro.name === 'oci') return { type: 'oci', ref: distro.ref ?? '' };
+  if (distro.name !== 'tarball') return undefined;
+  const { url, sha256 } = distro;
+  const local = url?.startsWith('file://') === true ? fileURLToPath(url) : undefined;
+  return { type: 'tarball', url: local === undefined ? url : undefined, path: distro.path ?? local, sha256 };
 }
 
 /** Numbers and booleans reach hooks letter by letter as written: `0755`, `1.10` and `True` would not survive being read. */

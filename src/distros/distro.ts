@@ -16,7 +16,7 @@ export interface BootstrapPlace {
   readonly target: string;
   /** Empty directory for the bootstrap's own files, such as lists of repositories; gone afterwards. */
   readonly scratch: string;
-  /** The file of keys that image.yaml gives. Absent: the distribution's own keys. */
+  /** A copy of the file of keys that image.yaml gives: `.asc` if it is armoured, else `.gpg`. Absent: the distribution's own keys. */
   readonly keyring?: string | undefined;
 }
 
@@ -46,6 +46,8 @@ export interface Bootstrap {
   bootstrapCommands(config: DistroConfig, place: BootstrapPlace): readonly Command[];
   /** Brings a tree that the commands left to its final form, and finds out what it was made from. */
   finishBootstrap(config: DistroConfig, place: BootstrapPlace): BootstrapResult | Promise<BootstrapResult>;
+  /** A better account of what its commands died of, such as a signature; the same error where there is none. */
+  explainFailure?(error: unknown, config: DistroConfig, place: BootstrapPlace): unknown;
 }
 
 /** By which package manager a distribution lives: that of `redhat` is dnf, that of `suse` zypper. */
@@ -56,6 +58,8 @@ export interface Distro extends Bootstrap {
   /** As in image.yaml and in DISTRO_NAME. */
   readonly name: string;
   readonly family: DistroFamily;
+  /** Its keys on the builder, needed unless image.yaml brings others; absent: they come with a tool. */
+  readonly keyring?: BuilderTool | undefined;
   /** The shipped element that stands for it: what is installed beyond the bootstrap. */
   readonly element: string;
   readonly releases: readonly string[];

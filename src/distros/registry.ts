@@ -4,9 +4,10 @@ import { quoted } from '../diagnostics/printable.ts';
 import { listOf } from '../diagnostics/suggest.ts';
 import { debian } from './debian.ts';
 import type { Distro } from './distro.ts';
+import { ubuntu } from './ubuntu.ts';
 
 /** Distributions that dib bootstraps by itself; a new one is one file and one line here. */
-export const DISTROS: readonly Distro[] = [debian];
+export const DISTROS: readonly Distro[] = [debian, ubuntu];
 
 /** A distribution by its name in image.yaml. */
 export function knownDistro(name: string): Distro | undefined {

@@ -5,6 +5,7 @@ import type { Feature } from './features.ts';
 const TITLES: Readonly<Record<ToolKind, string>> = {
   build: 'Tools that every build needs',
   optional: 'Tools that some images and commands need',
+  distro: 'What some distributions need, where this release of Debian has it',
   test: "Tools that dib's own tests need",
   bench: "Tools that dib's own benchmarks need",
 };
@@ -15,7 +16,7 @@ type Mark = 'ok' | 'MISSING' | 'missing' | 'unknown';
 /** The report for people: one line for each tool and feature, then what to do. `install`: the command that brings what is missing. */
 export function renderDoctor(report: DoctorReport, install: string | undefined): string {
   const lines: string[] = [];
-  for (const kind of ['build', 'optional', 'test', 'bench'] as const) {
+  for (const kind of ['build', 'optional', 'distro', 'test', 'bench'] as const) {
     const rows = report.tools.filter(({ tool }) => tool.kind === kind).map(toolRow);
     if (rows.length > 0) lines.push(TITLES[kind], ...table(rows), '');
   }

@@ -103,6 +103,7 @@ function resolveRequest(request: ElementsRequest): ResolveRequest {
     imageDirectory: request.imageDirectory,
     arch: request.arch,
     distro: request.distro?.name,
+    hasTree: request.distro?.source !== undefined,
     skipBase: request.skipBase ?? false,
     hasBlockDevice: request.hasBlockDevice ?? false,
   };
@@ -137,13 +138,17 @@ interface OperatingSystem {
 
 /** A shipped operating-system element is bootstrapped natively; any other has to bring a root.d of its own, or get it from what it depends on. */
 function operatingSystem(
-  provider: string,
+  provider: string | undefined,
   elements: readonly FoundElement[],
   tree: HookTree,
   environment: StaticEnvironment,
   request: ElementsRequest,
   problems: Problems,
 ): OperatingSystem {
+  if (provider === undefined) {
+    const { name, release } = request.distro ?? { name: '', release: '' };
+    return { native: { name, release } };
+  }
   const element = elements.find((item) => item.name === provider);
   if (element?.builtin !== true) {
     if (tree.hooks['root.d'].length > 0) return { foreign: provider };

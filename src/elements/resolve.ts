@@ -15,6 +15,8 @@ export interface ResolveRequest {
   readonly arch: string;
   /** Name of the distribution of `distro:`, if image.yaml has one. */
   readonly distro?: string | undefined;
+  /** The root file system is unpacked from somewhere: no element has to provide one. */
+  readonly hasTree?: boolean | undefined;
   readonly skipBase: boolean;
   /** image.yaml has its own `block_device`: the layout of no element is needed. */
   readonly hasBlockDevice: boolean;
@@ -23,8 +25,8 @@ export interface ResolveRequest {
 export interface Resolution {
   /** Dependencies before their dependents; independent of the order in which image.yaml names them. */
   readonly elements: readonly FoundElement[];
-  /** Name of the element that provides `operating-system`. */
-  readonly operatingSystem: string;
+  /** Name of the element that provides `operating-system`; undefined where the image's tree is unpacked. */
+  readonly operatingSystem?: string | undefined;
   /** How an element came into the image. */
   readonly origin: (name: string) => ElementOrigin;
 }
@@ -62,7 +64,7 @@ export function resolveElements(request: ResolveRequest, index: ElementIndex, pr
   checkMissing(closure, index, ranges, problems);
   checkProvides(closure, roots, ranges, problems);
   const operatingSystem = checkOperatingSystem(closure, request, ranges, problems);
-  if (operatingSystem === undefined || problems.list.slice(before).some((item) => item.severity === 'error')) return undefined;
+  if (problems.list.slice(before).some((item) => item.severity === 'error')) return undefined;
   const origin = (name: string): ElementOrigin => {
     const [, ...neededBy] = chain(name, closure);
     return { neededBy, range: ranges.get(neededBy.at(-1) ?? name) };
@@ -78,7 +80,7 @@ function nameOf(named: NamedElement): string {
 /** Providers that stand in when an element needs a virtual name and no element of the image provides it. */
 function defaultProviders(request: ResolveRequest): [string, string][] {
   const providers: [string, string][] = [];
-  if (request.distro !== undefined)
+  if (request.distro !== undefined && request.hasTree !== true)
     providers.push(['operating-system', knownDistro(request.distro)?.element ?? `${request.distro}-minimal`]);
   if (!request.hasBlockDevice) {
     providers.push(['block-device', request.arch === 'arm64' ? 'block-device-efi' : 'block-device-mbr']);
@@ -106,7 +108,10 @@ function settle(
   defaults: ReadonlyMap<string, FoundElement>,
   request: ResolveRequest,
 ): Closure {
-  const satisfied = new Set<string>(request.hasBlockDevice ? ['block-device'] : []);
+  const satisfied = new Set<string>([
+    ...(request.hasBlockDevice ? ['block-device'] : []),
+    ...(request.hasTree === true ? ['operating-system'] : []),
+  ]);
   const extra = new Map<string, FoundElement>();
   const rootNames = new Set(roots.map((root) => root.name));
   for (;;) {
@@ -246,6 +251,10 @@ function checkOperatingSystem(
   problems: Problems,
 ): string | undefined {
   const provider = providersOf(closure).get('operating-system')?.[0];
+  if (request.hasTree === true) {
+    if (provider !== undefined) treeAndElement(provider, ranges.get(chain(provider, closure).at(-1) ?? provider), problems);
+    return undefined;
+  }
   if (provider !== undefined) return provider;
   const range = [...ranges.values()].find((item) => item !== undefined);
   if (request.distro !== undefined) {
@@ -266,6 +275,15 @@ function checkOperatingSystem(
     });
   }
   return undefined;
+}
+
+function treeAndElement(provider: string, range: SourceRange | undefined, problems: Problems): void {
+  problems.error({
+    code: 'DIB_ELEMENT_DISTRO_CONFLICT',
+    summary: `The image's root file system is unpacked, and its element ${quoted(provider)} provides another one`,
+    help: `Leave out either \`distro\` or the element ${quoted(provider)}; a kernel and an init system are installed with \`packages\`.`,
+    range,
+  });
 }
 
 /** Depth-first, names in order: a dependency stands before what needs it, and a cycle is cut where it is entered. */

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 
 /**
  * What a program is for. `build`: the default build cannot do without. `optional`: some images and commands need it.
- * `test`: dib's own tests. `bench`: dib's own benchmarks.
+ * `distro`: some distribution needs it, and not every release of Debian has the package: never installed unasked. `test`: dib's own tests. `bench`: dib's own benchmarks.
  */
-export type ToolKind = 'build' | 'optional' | 'test' | 'bench';
+export type ToolKind = 'build' | 'optional' | 'distro' | 'test' | 'bench';
 
 /** A program of the host, or a file that a package brings. The set-up scripts read the same table. */
 export interface Tool {

@@ -91,13 +91,13 @@ export interface Image {
  */
 export interface Distro {
   /**
-   * Distribution. Bootstrapped by dib itself: `debian`.
+   * Distribution, bootstrapped by dib itself; or `tarball` or `oci`: a root file system from an archive or a container image.
    */
   name: string;
   /**
-   * Code name of the release. Debian: `bookworm`, `trixie`.
+   * Code name of the release. Debian: `bookworm`, `trixie`. Ubuntu: `jammy`, `noble`, `plucky`, `questing`. Not needed with `tarball` and `oci`.
    */
-  release: string;
+  release?: string;
   /**
    * Debian's name of the architecture. Default: that of this machine.
    */
@@ -111,6 +111,16 @@ export interface Distro {
    */
   security_mirror?: string;
   /**
+   * Further suites of the archive, by what follows the release's name and `-`. Default: `updates`, `security` and for Ubuntu `backports`.
+   *
+   * Items: End of a suite's name.
+   */
+  suites?: string[];
+  /**
+   * File with the public keys that the archive is signed with, relative to image.yaml. Default: the distribution's own keys.
+   */
+  keyring?: string;
+  /**
    * Components of the archive.
    *
    * @minItems 1
@@ -122,6 +132,26 @@ export interface Distro {
    * Which packages the bootstrap starts with, as mmdebstrap names them.
    */
   variant?: 'essential' | 'apt' | 'required' | 'minbase' | 'buildd' | 'important' | 'standard';
+  /**
+   * With `tarball`: where to download the archive from.
+   */
+  url?: string;
+  /**
+   * With `tarball`: the archive, relative to image.yaml.
+   */
+  path?: string;
+  /**
+   * With `tarball`: SHA-256 of the archive. Required with `url`.
+   */
+  sha256?: string;
+  /**
+   * With `oci`: a container image, as skopeo names them: a directory or an archive beside image.yaml, or one of a registry.
+   */
+  ref?: string;
+  /**
+   * With `tarball` and `oci`: the distribution that the root file system is of. Needed to install packages.
+   */
+  like?: string;
 }
 /**
  * One device: a mapping with one key, the plugin's name.

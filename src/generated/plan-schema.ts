@@ -273,6 +273,79 @@ export interface Configuration {
      * What is installed at first, such as minbase.
      */
     variant: string;
+    /**
+     * Further suites of the archive, such as updates.
+     *
+     * Items: What follows the release's name and `-`.
+     */
+    suites?: string[];
+    /**
+     * File with the public keys of the archive, as declared.
+     */
+    keyring?: string;
+    /**
+     * Where the root file system is unpacked from.
+     */
+    source?:
+      | {
+          /**
+           * An archive.
+           */
+          type: 'tarball';
+          /**
+           * Where it is downloaded from.
+           */
+          url?: string;
+          /**
+           * Where it lies on the builder, as declared.
+           */
+          path?: string;
+          /**
+           * Its SHA-256, as declared.
+           */
+          sha256?: string;
+        }
+      | {
+          /**
+           * A container image.
+           */
+          type: 'oci';
+          /**
+           * Its name, as skopeo writes it.
+           */
+          ref: string;
+        };
+    /**
+     * Files of the builder that the declaration names.
+     */
+    files?: {
+      /**
+       * The file of keys.
+       */
+      keyring?: {
+        /**
+         * Absolute path.
+         */
+        path: string;
+        /**
+         * SHA-256 of its content; of a container image, of its manifest.
+         */
+        sha256: string;
+      };
+      /**
+       * The archive or container image.
+       */
+      tree?: {
+        /**
+         * Absolute path.
+         */
+        path: string;
+        /**
+         * SHA-256 of its content; of a container image, of its manifest.
+         */
+        sha256: string;
+      };
+    };
   };
   /**
    * Elements, as declared.

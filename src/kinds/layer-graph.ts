@@ -5,6 +5,7 @@ import { withDistroDefaults } from '../distros/registry.ts';
 import { type ElementSet, isDeviceAddress, type Phase } from '../elements/element.ts';
 import { compareBytes, compareHookNames } from '../elements/order.ts';
 import { hookVariables, type LayoutFacts } from '../rootfs/hook-environment.ts';
+import { movingReference, treeDigest } from '../rootfs/trees/digest.ts';
 import { jsonDigest } from '../util/hash.ts';
 import type { JsonObject } from '../util/json.ts';
 import { type Resource, UNKNOWN } from './kind.ts';
@@ -22,10 +23,15 @@ export interface BootstrapInputs extends JsonObject {
     readonly arch: string;
     readonly mirror?: string | undefined;
     readonly security_mirror?: string | undefined;
+    readonly suites?: readonly string[] | undefined;
     readonly components: readonly string[];
     readonly variant: string;
+    /** SHA-256 of the file of keys. */
+    readonly keyring?: string | undefined;
+    /** What is unpacked: by its content where that is known, so that it may lie somewhere else tomorrow. */
+    readonly source?: { readonly type: string; readonly ref?: string | undefined } | undefined;
   };
-  /** SHA-256 over the InRelease files, or UNKNOWN before the mirror was ever asked. */
+  /** SHA-256 over the InRelease files, of the archive or of the container image's manifest; UNKNOWN before anybody asked. */
   readonly mirrorDigest: string;
 }
 
@@ -101,10 +107,13 @@ export function bootstrapInputs(distro: DistroConfig, mirrorDigest?: string): Bo
       arch: distro.arch,
       mirror: distro.mirror,
       security_mirror: distro.security_mirror,
+      suites: distro.suites,
       components: distro.components,
       variant: distro.variant,
+      keyring: distro.files?.keyring?.sha256,
+      source: distro.source && { type: distro.source.type, ref: movingReference(distro) },
     },
-    mirrorDigest: mirrorDigest ?? UNKNOWN,
+    mirrorDigest: treeDigest(distro) ?? mirrorDigest ?? UNKNOWN,
   };
 }
 
@@ -148,8 +157,14 @@ function bootstrapResource(distro: DistroConfig, mirrorDigest: string | undefine
     name: 'bootstrap',
     inputs: bootstrapInputs(distro, mirrorDigest),
     dependsOn: [],
-    description: `${distro.name} ${distro.release} ${distro.arch}, ${distro.variant}`,
+    description: describeBase(distro),
   };
+}
+
+function describeBase({ name, release, arch, variant, source }: DistroConfig): string {
+  if (source === undefined) return `${name} ${release} ${arch}, ${variant}`;
+  const origin = source.type === 'oci' ? source.ref : (source.url ?? source.path ?? '');
+  return `root file system of ${origin}, ${arch}`;
 }
 
 function stepsResource(

@@ -3,8 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { DistroConfig, ImageConfig } from '../config/image.ts';
 import { fail } from '../diagnostics/errors.ts';
-import type { Bootstrap, BootstrapPlace, BootstrapResult } from '../distros/distro.ts';
-import { findDistro } from '../distros/registry.ts';
+import { knownDistro } from '../distros/registry.ts';
 import type { ElementSet } from '../elements/element.ts';
 import type { Command } from '../exec/command.ts';
 import type { Building, LayerCache } from '../rootfs/cache.ts';
@@ -16,7 +15,8 @@ import type { Snapshotter } from '../rootfs/snapshot.ts';
 import type { LayerOutputs } from '../rootfs/tree.ts';
 import { measureTree } from '../rootfs/usage.ts';
 import { jsonDigest } from '../util/hash.ts';
-import type { ActionContext, KeyDocument, Kind, Requirement } from './kind.ts';
+import { bootstrapCommands, bootstrapRequirements, fillTree } from './bootstrap.ts';
+import { type ActionContext, type KeyDocument, type Kind, type Requirement, UNKNOWN } from './kind.ts';
 import {
   type BootstrapInputs,
   baseDigest,
@@ -73,14 +73,11 @@ function requirements(inputs: LayerInputs): Requirement[] {
     { need: 'tool', name: 'mount', package: 'mount', why: 'layers are stacked with overlay mounts' },
   ];
   if (!isBootstrap(inputs)) return common;
-  return [...common, ...findDistro(inputs.distro).tools.map((tool): Requirement => ({ need: 'tool', ...tool }))];
+  return [...common, ...bootstrapRequirements(inputs.distro as DistroConfig)];
 }
 
-/** Where the commands of a plan work. */
-const PLANNED_PLACE: BootstrapPlace = { target: '<tree>', scratch: '<scratch>' };
-
 function plannedCommands(inputs: LayerInputs): readonly Command[] {
-  if (isBootstrap(inputs)) return findDistro(inputs.distro).bootstrapCommands(inputs.distro, PLANNED_PLACE);
+  if (isBootstrap(inputs)) return bootstrapCommands(inputs.distro as DistroConfig);
   return inputs.steps.map((step) => ({ argv: plannedArguments(step) }));
 }
 
@@ -149,13 +146,14 @@ async function bootstrap(
   context: ActionContext,
   runtime: LayerRuntime,
 ): Promise<CachedLayer> {
-  const distro = findDistro(inputs.distro);
-  const { mirrorDigest, epoch } = await fillTree(distro, inputs.distro, building.tree, context);
+  const config = nativeDistro(runtime.elementSet, runtime.image) ?? (inputs.distro as DistroConfig);
+  const pinned = inputs.mirrorDigest === UNKNOWN ? undefined : inputs.mirrorDigest;
+  const { mirrorDigest, epoch } = await fillTree(config, building.tree, pinned, context);
   const document = keyDocument({ ...inputs, mirrorDigest }, context);
   const layer = {
     key: jsonDigest(document),
     keyDocument: document,
-    description: `${inputs.distro.name} ${inputs.distro.release} ${inputs.distro.arch}`,
+    description: [inputs.distro.name, inputs.distro.release, inputs.distro.arch].filter((part) => part !== '').join(' '),
     base: baseDigest(inputs),
     mirrorDigest,
     epoch,
@@ -163,24 +161,6 @@ async function bootstrap(
     below: [],
   };
   return await runtime.cache.commit(building, layer, context.renew);
-}
-
-async function fillTree(
-  maker: Bootstrap,
-  config: DistroConfig,
-  target: string,
-  context: ActionContext,
-): Promise<BootstrapResult> {
-  await mkdir(context.paths.scratch, { recursive: true });
-  const scratch = await mkdtemp(join(context.paths.scratch, 'bootstrap-'));
-  const place: BootstrapPlace = { target, scratch };
-  try {
-    await maker.prepareBootstrap?.(config, place, context);
-    for (const command of maker.bootstrapCommands(config, place)) await context.run(command);
-    return await maker.finishBootstrap(config, place);
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
 }
 
 async function buildSteps(
@@ -237,7 +217,7 @@ function phaseOptions(
 ) {
   const { elementSet, image, layout, libexec, cache } = runtime;
   const native = nativeDistro(elementSet, image);
-  const distro = native === undefined ? undefined : findDistro(native);
+  const distro = native === undefined ? undefined : knownDistro(native.name);
   const baseTree = below[0] === undefined ? undefined : cache.tree(below[0]);
   const stale = distro !== undefined && baseTree !== undefined && sourcesChanged(distro.sources, baseTree, root);
   return {
@@ -299,7 +279,7 @@ function purge(root: string, runtime: LayerRuntime): void {
   };
   for (const path of ['tmp', 'var/tmp', 'run']) empty(path);
   const native = nativeDistro(runtime.elementSet, runtime.image);
-  const distro = native === undefined ? undefined : findDistro(native);
+  const distro = native === undefined ? undefined : knownDistro(native.name);
   for (const path of distro?.leftovers ?? []) {
     if (!path.includes('*')) {
       empty(path);

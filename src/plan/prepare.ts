@@ -19,6 +19,7 @@ import type { ElementSet } from '../elements/element.ts';
 import { loadElements } from '../elements/load.ts';
 import type { Json } from '../util/json.ts';
 import { checkOutputs, wantedOutputs } from './disk-outputs.ts';
+import { withDistroFiles } from './distro-files.ts';
 import type { Places } from './expand.ts';
 import { checkLeftOutDisks } from './left-out-disks.ts';
 import { becomesDisk, checkStoragePackages, withStoragePackages } from './storage-packages.ts';
@@ -63,7 +64,8 @@ export async function prepareImage(
   image: LoadedImage,
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<Checked<ReadImage>> {
-  const { config } = image;
+  const diagnostics: Diagnostic[] = [];
+  const config = { ...image.config, distro: await withDistroFiles(image, diagnostics) };
   const variables = { ...diskimageBuilderVariables(environment), ...config.environment };
   const elements = await loadElements({
     named: config.elements.map((name, index) => ({ name, range: image.locate(`/elements/${index}`) })),
@@ -78,7 +80,7 @@ export async function prepareImage(
     locateVariable: (name, part) => image.locate(`/environment/${pointerToken(name)}`, part),
     hasBlockDevice: config.block_device !== undefined || variables['DIB_BLOCK_DEVICE_CONFIG'] !== undefined,
   });
-  const diagnostics: Diagnostic[] = [...elements.diagnostics];
+  diagnostics.push(...elements.diagnostics);
   if (elements.value !== undefined && elements.value.operatingSystem === undefined)
     diagnostics.push(...nativeDistroDiagnostics(image));
   const source = await blockDeviceSource(image, variables, elements.value, diagnostics);

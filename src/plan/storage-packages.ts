@@ -3,7 +3,7 @@ import type { Issues } from '../blockdev/issues.ts';
 import { type StorageFeature, storageNeeds } from '../blockdev/storage-needs.ts';
 import type { ImageConfig } from '../config/image.ts';
 import { quoted } from '../diagnostics/printable.ts';
-import { findDistro } from '../distros/registry.ts';
+import { knownDistro } from '../distros/registry.ts';
 import type { ElementSet } from '../elements/element.ts';
 import { addPackages } from '../elements/packages.ts';
 import { nativeDistro } from '../kinds/layer-graph.ts';
@@ -20,7 +20,8 @@ export function becomesDisk({ outputs }: ImageConfig, devices: BlockDevices): bo
 export function withStoragePackages(set: ElementSet, config: ImageConfig, devices: BlockDevices): ElementSet {
   const native = nativeDistro(set, config);
   if (native === undefined || !becomesDisk(config, devices)) return set;
-  const distro = findDistro(native);
+  const distro = knownDistro(native.name);
+  if (distro === undefined) return set;
   const requests = storageNeeds(devices).flatMap(({ feature, because }) =>
     distro.storagePackages(feature, native.release).map((name) => ({ name, requestedBy: [because] })),
   );
@@ -38,11 +39,14 @@ const TOOLS: Readonly<Record<StorageFeature, string>> = {
 
 /** Warns of what an operating system that an element brings has to be able to do. */
 export function checkStoragePackages(set: ElementSet, config: ImageConfig, devices: BlockDevices, issues: Issues): void {
-  if (set.operatingSystem === undefined || !becomesDisk(config, devices)) return;
+  const unknownTree = config.distro?.source !== undefined && knownDistro(config.distro.name) === undefined;
+  if ((set.operatingSystem === undefined && !unknownTree) || !becomesDisk(config, devices)) return;
   for (const { feature, because, pointer } of storageNeeds(devices)) {
     issues.warn('DIB_BOOT_TOOLS_UNKNOWN', pointer, {
       summary: `${quoted(because)} needs the tools for ${TOOLS[feature]} in the image, and dib does not know how its operating system calls them`,
-      detail: `The element ${quoted(set.operatingSystem)} brings the operating system.`,
+      detail: unknownTree
+        ? 'Its root file system is unpacked as it is.'
+        : `The element ${quoted(set.operatingSystem ?? '')} brings the operating system.`,
       help: 'have an element install them, and whatever its initramfs needs to find the root file system',
       part: 'key',
     });

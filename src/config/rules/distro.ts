@@ -15,11 +15,16 @@ export const distro: Rule = (context) => {
   return [...distroProblems(context.root, alone), ...architectureProblems(context.root), ...componentProblems(context.root)];
 };
 
+/** Names in place of a distribution's: what is unpacked. */
+export function isTree(name: string): boolean {
+  return name === 'tarball' || name === 'oci';
+}
+
 /** What stands in the way of bootstrapping `distro` natively; `strict` false: only what is surely a mistype. */
 export function distroProblems(root: Parameters<typeof textAt>[0], strict: boolean): readonly Problem[] {
   const name = textAt(root, '/distro/name');
-  if (name === undefined) return [];
-  const known = DISTROS.map((distro) => distro.name);
+  if (name === undefined || isTree(name)) return [];
+  const known = [...DISTROS.map((distro) => distro.name), 'tarball', 'oci'];
   const table = knownDistro(name);
   if (table === undefined) {
     const near = didYouMean(name, known);
@@ -28,7 +33,7 @@ export function distroProblems(root: Parameters<typeof textAt>[0], strict: boole
       {
         code: 'DIB_DISTRO_UNKNOWN',
         summary: `The distribution ${quoted(name)} is not known`,
-        detail: `dib bootstraps ${listOf(known)} by itself; others need an element that provides \`operating-system\`.`,
+        detail: `dib bootstraps ${listOf(known.slice(0, -2))} by itself; others need an element that provides \`operating-system\`.`,
         help: near === undefined ? 'Add such an element to `elements`.' : `Did you mean \`${near}\`?`,
         pointer: '/distro/name',
       },

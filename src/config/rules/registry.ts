@@ -1,5 +1,6 @@
 import { ambiguousText } from './ambiguous-text.ts';
 import { distro } from './distro.ts';
+import { distroSource } from './distro-source.ts';
 import { elements } from './elements.ts';
 import { elementsPath } from './elements-path.ts';
 import { environment } from './environment.ts';
@@ -15,6 +16,7 @@ import type { Rule } from './rule.ts';
 export const RULES: readonly Rule[] = [
   ambiguousText,
   distro,
+  distroSource,
   elements,
   elementsPath,
   environment,

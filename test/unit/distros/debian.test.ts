@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DibError } from '../../../src/diagnostics/errors.ts';
-import { deb822Sources, debian, mirrorDigest } from '../../../src/distros/debian.ts';
+import { deb822Sources, mirrorDigest } from '../../../src/distros/apt.ts';
+import { debian } from '../../../src/distros/debian.ts';
 import { findDistro } from '../../../src/distros/registry.ts';
 
 const config = { name: 'debian', release: 'bookworm', arch: 'amd64', components: ['main', 'contrib'], variant: 'minbase' };
@@ -51,7 +52,7 @@ describe('bootstrap commands', () => {
 test('one-line sources become stanzas by archive', () => {
   const text =
     'deb http://a.test/debian trixie main\ndeb [x=y] http://a.test/debian trixie-updates main\n\ndeb http://b.test/s trixie-security main\n';
-  expect(deb822Sources(text)).toBe(
+  expect(deb822Sources(text, '/usr/share/keyrings/debian-archive-keyring.gpg')).toBe(
     'Types: deb\nURIs: http://a.test/debian\nSuites: trixie trixie-updates\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n' +
       '\nTypes: deb\nURIs: http://b.test/s\nSuites: trixie-security\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n',
   );

@@ -2,22 +2,35 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { DISTROS, withDistroDefaults } from '../../../src/distros/registry.ts';
 import { loadElements } from '../../../src/elements/load.ts';
 import { builtinElementsDirectory } from '../../../src/elements/locations.ts';
 
 const directory = builtinElementsDirectory();
 const elements = readdirSync(directory).sort();
-const DISTRO = { name: 'debian', release: 'bookworm', arch: 'amd64', components: ['main'], variant: 'minbase' };
+
+/** A distribution that the element works on: Debian if it does. */
+function distroFor(element: string) {
+  const file = join(directory, element, 'element.yaml');
+  const { distros } = (existsSync(file) ? parse(readFileSync(file, 'utf8')) : {}) as { distros?: string[] };
+  const known = DISTROS.find(({ name, family }) => distros === undefined || distros.includes(name) || distros.includes(family));
+  return withDistroDefaults({ name: known?.name ?? '', release: known?.defaultRelease ?? '', arch: 'amd64' });
+}
 
 /** What elements do not do without. */
 const NEEDED: Readonly<Record<string, Record<string, string>>> = { files: { DIB_FILES: join(directory, 'motd') } };
 
-async function load(names: readonly string[], environment: Record<string, string> = {}, arch = 'amd64') {
+async function load(
+  names: readonly string[],
+  environment: Record<string, string> = {},
+  arch = 'amd64',
+  distro = distroFor('debian-minimal'),
+) {
   const { value, diagnostics } = await loadElements({
     named: names.map((name) => ({ name })),
     searchPath: [],
     imageDirectory: '/',
-    distro: { ...DISTRO, arch },
+    distro: { ...distro, arch },
     arch,
     environment,
     packages: [],
@@ -36,11 +49,11 @@ describe('shipped elements', () => {
           .split('\n')
       : [];
     expect(deps).toEqual([...deps].sort());
-    await load([name], NEEDED[name]);
+    await load([name], NEEDED[name], 'amd64', distroFor(name));
   });
 
   it('go together', async () => {
-    const all = elements.filter((name) => !name.startsWith('block-device-'));
+    const all = elements.filter((name) => !name.startsWith('block-device-') && distroFor(name).name === 'debian');
     const set = await load(all, Object.assign({}, ...Object.values(NEEDED)));
     expect(set.native).toEqual({ name: 'debian', release: 'bookworm' });
     expect(set.blockDevice?.element).toBe('block-device-mbr');
@@ -107,7 +120,7 @@ describe('shipped elements', () => {
       named: [{ name: 'vm' }, { name: 'openssh-server' }],
       searchPath: [],
       imageDirectory: '/',
-      distro: DISTRO,
+      distro: distroFor('debian-minimal'),
       arch: 'amd64',
       environment: {
         DIB_GRUB_TIMOUT: '0',

@@ -1,0 +1,67 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DistroConfig } from '../config/image.ts';
+import type { BootstrapPlace, BootstrapResult, BuilderTool } from '../distros/distro.ts';
+import { findDistro } from '../distros/registry.ts';
+import type { Command } from '../exec/command.ts';
+import { isArmoured } from '../rootfs/keyring.ts';
+import { treeMaker } from '../rootfs/trees/tree-source.ts';
+import type { ActionContext, Requirement } from './kind.ts';
+
+/** What the base of an image needs of the builder. */
+export function bootstrapRequirements(config: DistroConfig): Requirement[] {
+  return toolsOf(config).map(({ name, package: debianPackage, why }) => ({ need: 'tool', name, package: debianPackage, why }));
+}
+
+function toolsOf(config: DistroConfig): readonly BuilderTool[] {
+  const maker = treeMaker(config);
+  if (maker !== undefined) return maker.tools(config);
+  const { tools, keyring } = findDistro(config);
+  return keyring === undefined || config.keyring !== undefined ? tools : [...tools, keyring];
+}
+
+/** What makes the base of an image, for the plan. */
+export function bootstrapCommands(config: DistroConfig): readonly Command[] {
+  const place = { target: '<tree>', scratch: '<scratch>' };
+  const keyring = config.keyring === undefined ? {} : { keyring: '<keyring>' };
+  return treeMaker(config)?.commands(config, place) ?? findDistro(config).bootstrapCommands(config, { ...place, ...keyring });
+}
+
+/** Fills the empty directory `target` with the base of an image. `pinned`: digest of what a moving reference meant when it was first fetched. */
+export async function fillTree(
+  config: DistroConfig,
+  target: string,
+  pinned: string | undefined,
+  context: ActionContext,
+): Promise<BootstrapResult> {
+  await mkdir(context.paths.scratch, { recursive: true });
+  const scratch = await mkdtemp(join(context.paths.scratch, 'bootstrap-'));
+  try {
+    const maker = treeMaker(config);
+    if (maker !== undefined) return await maker.fill(config, { target, scratch, pinned }, context);
+    return await bootstrap(config, { target, scratch, keyring: lendKeyring(config, scratch) }, context);
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function bootstrap(config: DistroConfig, place: BootstrapPlace, context: ActionContext): Promise<BootstrapResult> {
+  const distro = findDistro(config);
+  try {
+    await distro.prepareBootstrap?.(config, place, context);
+    for (const command of distro.bootstrapCommands(config, place)) await context.run(command);
+  } catch (error) {
+    throw distro.explainFailure?.(error, config, place) ?? error;
+  }
+  return await distro.finishBootstrap(config, place);
+}
+
+/** A copy that every user can read, as apt's methods have to, with the ending by which apt tells the forms apart. */
+function lendKeyring({ files }: DistroConfig, scratch: string): string | undefined {
+  if (files?.keyring === undefined) return undefined;
+  const bytes = readFileSync(files.keyring.path);
+  const path = join(scratch, isArmoured(bytes) ? 'keyring.asc' : 'keyring.gpg');
+  writeFileSync(path, bytes, { mode: 0o644 });
+  return path;
+}
