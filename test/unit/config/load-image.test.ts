@@ -67,7 +67,6 @@ outputs:
       elements_path: ['../common'],
       skip_base: false,
       packages: ['curl'],
-      skip_base: false,
       environment: {
         MODE: '0755',
         FLAG: 'True',
@@ -107,7 +106,6 @@ outputs:
       elements_path: [],
       skip_base: false,
       packages: [],
-      skip_base: false,
       environment: {},
       block_device: undefined,
       outputs: [{ format: 'qcow2', path: 'web.qcow2', compression: 'zstd', disk: undefined, pointer: '/outputs/0' }],
