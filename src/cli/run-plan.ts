@@ -6,6 +6,7 @@ import type { Job, JobOptions } from '../engine/job.ts';
 import type { Paths } from '../kinds/kind.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { StateLock } from '../state/lock.ts';
+import type { ProgressView } from '../ui/progress.ts';
 import { ask } from './ask.ts';
 import { type GlobalOptions, printDiagnostics } from './command.ts';
 
@@ -37,6 +38,8 @@ export interface RunRequest {
   readonly options: GlobalOptions;
   /** Progress is shown to people and problems are handed back, whatever the options say: the caller prints one JSON document. */
   readonly handBack?: boolean | undefined;
+  /** How long the steps of a layer took. */
+  readonly onProfile?: ((event: Event & { readonly type: 'apply_profile' }) => void) | undefined;
 }
 
 /** What a run told besides its progress. */
@@ -45,6 +48,8 @@ export interface RunOutcome {
   /** The line that sums the run up. */
   readonly summary?: string | undefined;
   readonly diagnostics: readonly Diagnostic[];
+  /** Break points that were come to. */
+  readonly reached: readonly string[];
 }
 
 /** Carries out a plan in its worker, shows the events as they come and the problems at the end. */
@@ -52,6 +57,7 @@ export async function runPlan(request: RunRequest): Promise<RunOutcome> {
   const { plan, handBack = false } = request;
   const options = handBack ? { ...request.options, json: false } : request.options;
   const [{ startWorker, withSignals }, view] = await Promise.all([import('../workers/worker.ts'), progressView(options)]);
+  const reached: string[] = [];
   const diagnostics: Diagnostic[] = [];
   let summary: string | undefined;
   const { operation } = request;
@@ -62,7 +68,18 @@ export async function runPlan(request: RunRequest): Promise<RunOutcome> {
     job: { format_version: '1.0', operation, plan, paths, options: request.jobOptions },
     lockFd: request.lock.fd,
     keys: request.keys,
+    onShell: async ({ point, title, argv }, enter) => {
+      reached.push(point);
+      view.pause();
+      try {
+        const { runShell } = await import('./break-shell.ts');
+        await runShell(title, [...enter, ...argv], options);
+      } finally {
+        view.resume();
+      }
+    },
     onEvent: (event) => {
+      if (event.type === 'apply_profile') request.onProfile?.(event);
       view.event(event);
       if (event.type === 'diagnostic') diagnostics.push(event.diagnostic);
       if (event.type === 'change_summary') summary = event['@message'];
@@ -79,11 +96,11 @@ export async function runPlan(request: RunRequest): Promise<RunOutcome> {
     view.close();
   }
   if (options.json !== true && !handBack) await printDiagnostics(diagnostics, options);
-  return { exitCode, summary, diagnostics };
+  return { exitCode, summary, diagnostics, reached };
 }
 
-async function progressView(options: GlobalOptions): Promise<{ event(event: Event): void; close(): void }> {
-  if (options.json === true) return { event: printEvent, close: () => {} };
+async function progressView(options: GlobalOptions): Promise<ProgressView> {
+  if (options.json === true) return { event: printEvent, pause: () => {}, resume: () => {}, close: () => {} };
   const [{ liveProgress, plainProgress }, { colourFor }] = await Promise.all([
     import('../ui/progress.ts'),
     import('../ui/colour.ts'),

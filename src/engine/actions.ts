@@ -5,6 +5,7 @@ import { type ActionLog, openActionLog } from '../exec/action-log.ts';
 import type { Machine } from '../exec/machine.ts';
 import { createRunner } from '../exec/run.ts';
 import type { ActionContext, Kind, Outputs, Paths, RecordedResource } from '../kinds/kind.ts';
+import type { TimedStep } from '../rootfs/hook-profile.ts';
 import { findResource } from '../state/state.ts';
 import type { StateStore } from '../state/store.ts';
 import { recordMarker } from '../state/transitions.ts';
@@ -12,7 +13,8 @@ import type { Hook, Operation } from './events.ts';
 import { withFullDiskExplained } from './full-disk.ts';
 import type { Interrupts } from './interrupts.ts';
 import { forAction, type Machines } from './machines.ts';
-import type { Emit } from './report.ts';
+import { type Emit, emitDiagnostics } from './report.ts';
+import type { Shells } from './shells.ts';
 
 /** What all actions of a run share. */
 export interface Surroundings {
@@ -21,6 +23,7 @@ export interface Surroundings {
   readonly paths: Paths;
   readonly emit: Emit;
   readonly interrupts: Interrupts;
+  readonly shells: Shells;
   readonly machines: Machines;
   /** What is attached is for looking only. */
   readonly readOnly?: boolean | undefined;
@@ -93,7 +96,9 @@ export async function perform(
   };
   const heartbeat = setInterval(() => progress(), HEARTBEAT * 1000);
   try {
-    const outputs = await body(contextOf(surroundings, action, log, progress));
+    const profile = (steps: readonly TimedStep[]) =>
+      emit({ type: 'apply_profile', hook, steps }, `${action.address}: Time of ${steps.length} steps`);
+    const outputs = await body(contextOf(surroundings, action, log, { progress, profile }));
     emit(
       { type: 'apply_complete', hook: { ...hook, elapsed_seconds: elapsed(), outputs } },
       `${action.address}: ${done} after ${elapsed()}s`,
@@ -117,7 +122,7 @@ function contextOf(
   surroundings: Surroundings,
   action: Action,
   log: ActionLog,
-  progress: (message: string) => void,
+  say: Pick<ActionContext, 'progress' | 'profile'>,
 ): ActionContext {
   const { store, paths, interrupts } = surroundings;
   const { address } = action;
@@ -136,7 +141,7 @@ function contextOf(
     renew: action.renew,
     readOnly: surroundings.readOnly,
     logFile: log.path,
-    run: (command) => explained(runner.run(command)),
+    run: (command, limits) => explained(runner.run(command, limits)),
     machine: async () => {
       const machine = forAction(action.machine ?? (await explained(surroundings.machines.open())), options);
       return { ...machine, run: (command) => explained(machine.run(command)) };
@@ -153,7 +158,9 @@ function contextOf(
         throw new Error(`${address} asks for the attachment of ${other}, which is not attached`);
       return attachment.outputs;
     },
-    progress,
+    ...say,
+    warn: (diagnostic) => emitDiagnostics(surroundings.emit, [diagnostic]),
+    openShell: (request) => surroundings.shells.open(request, interrupts.stop),
     log: (text) => log.write(text.endsWith('\n') ? text : `${text}\n`),
     intend: async (marker) => {
       await store.update((state) => recordMarker(state, address, marker));

@@ -1,5 +1,6 @@
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Actions, TeardownStep } from '../plan/plan.ts';
+import type { TimedStep } from '../rootfs/hook-profile.ts';
 import type { JsonObject } from '../util/json.ts';
 
 /** `reuse`: a cached result is taken as it is. */
@@ -27,6 +28,7 @@ export type EventBody =
   | { readonly type: 'apply_progress'; readonly hook: Hook & { readonly elapsed_seconds: number; readonly message?: string } }
   | { readonly type: 'apply_complete'; readonly hook: Hook & { readonly elapsed_seconds: number; readonly outputs: JsonObject } }
   | { readonly type: 'apply_errored'; readonly hook: Hook & { readonly elapsed_seconds: number } }
+  | { readonly type: 'apply_profile'; readonly hook: Hook; readonly steps: readonly TimedStep[] }
   | { readonly type: 'apply_skipped'; readonly hook: Hook }
   | { readonly type: 'diagnostic'; readonly diagnostic: Diagnostic }
   | {

@@ -2,6 +2,7 @@ import type { DevicePermit } from '../kinds/device-guard.ts';
 import type { Kind, Outputs, Paths, Resource } from '../kinds/kind.ts';
 import type { SecretKeys } from '../kinds/secret-keys.ts';
 import type { Facts, Plan } from '../plan/plan.ts';
+import type { BreakOptions } from '../rootfs/breakpoints.ts';
 import type { Host } from '../state/state.ts';
 import type { AttachOptions } from './attach.ts';
 
@@ -28,6 +29,10 @@ export interface JobOptions {
   readonly stopAll?: boolean | undefined;
   /** Milliseconds that interruptible actions may go on after the first interrupt; default 2000. */
   readonly grace?: number | undefined;
+  /** Milliseconds that one hook may take; absent: any time. */
+  readonly hookTimeout?: number | undefined;
+  /** Where the user wants to look around. */
+  readonly breaks?: BreakOptions | undefined;
   /** Disks of this machine that the run may write to. */
   readonly permits?: readonly DevicePermit[] | undefined;
 }

@@ -1,5 +1,5 @@
 /** Front to worker, one JSON object a line on the worker's standard input. Its end means that the front is gone. */
-export type ControlMessage = InterruptMessage | SecretsMessage;
+export type ControlMessage = InterruptMessage | SecretsMessage | ShellEndedMessage;
 
 export interface InterruptMessage {
   readonly type: 'interrupt';
@@ -14,7 +14,24 @@ export interface SecretsMessage {
   readonly keys: Readonly<Record<string, string>>;
 }
 
-/** The last line of a worker that ended by itself; all lines before it are Events. */
+/** The user has left a shell. */
+export interface ShellEndedMessage {
+  readonly type: 'shell_ended';
+  readonly id: number;
+}
+
+/** Asks the front to run a program on the user's terminal, in the worker's namespaces. */
+export interface ShellMessage {
+  readonly type: 'worker_shell';
+  readonly id: number;
+  /** The break point that was reached. */
+  readonly point: string;
+  /** For the user: where this is. */
+  readonly title: string;
+  readonly argv: readonly string[];
+}
+
+/** The last line of a worker that ended by itself; all lines before it are Events and ShellMessages. */
 export interface ExitMessage {
   readonly type: 'worker_exit';
   readonly exit_code: number;

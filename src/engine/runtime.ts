@@ -55,6 +55,8 @@ async function applyRuntime(job: Job, secrets: SecretKeys): Promise<Runtime> {
     cache,
     snapshotter,
     libexec,
+    hookTimeout: job.options.hookTimeout,
+    breaks: job.options.breaks,
   };
   const resolve = resolver(image, realisationOf(plan));
   return {

@@ -19,8 +19,9 @@ import { createInterrupts, type Interrupts } from './interrupts.ts';
 import type { Job, Runtime, RuntimeBuilder } from './job.ts';
 import { createMachines } from './machines.ts';
 import { type ControlMessage, type ExitMessage, parseMessage } from './protocol.ts';
-import { diagnosticsOf, type Emit, emitDiagnostics, emitter, exitCodeOf } from './report.ts';
+import { diagnosticsOf, emitDiagnostics, emitter, exitCodeOf } from './report.ts';
 import { ReceivedKeys } from './secret-keys.ts';
+import { Shells } from './shells.ts';
 import { detachEverything } from './teardown.ts';
 
 /** Where a worker's events go and its orders come from; the store may be wrapped by tests. */
@@ -47,9 +48,10 @@ export async function runWorker(jobFile: string, build: RuntimeBuilder, io: Work
     const job = JSON.parse(await readFile(jobFile, 'utf8')) as Job;
     const interrupts = createInterrupts(job.options.grace);
     const keys = new ReceivedKeys();
-    listen(io.stdin, interrupts, keys);
+    const shells = new Shells(send);
+    listen(io.stdin, interrupts, keys, shells);
     try {
-      code = await carryOut(job, (host) => build(job, host, keys), emit, interrupts, io);
+      code = await carryOut(job, (host) => build(job, host, keys), { emit, interrupts, shells }, io);
     } finally {
       interrupts.close();
     }
@@ -62,16 +64,18 @@ export async function runWorker(jobFile: string, build: RuntimeBuilder, io: Work
   return code;
 }
 
-function listen(stdin: Readable, interrupts: Interrupts, keys: ReceivedKeys): void {
+function listen(stdin: Readable, interrupts: Interrupts, keys: ReceivedKeys, shells: Shells): void {
   const lines = createInterface({ input: stdin });
   lines.on('line', (line) => {
     const message = parseMessage(line) as ControlMessage | undefined;
     if (message?.type === 'secrets') keys.receive(message);
+    if (message?.type === 'shell_ended') shells.ended(message.id);
     if (message?.type === 'interrupt') interrupts.raise(message.level);
   });
   lines.on('close', () => {
     keys.end();
     interrupts.raise(2);
+    shells.end();
   });
   stdin.on('error', () => {});
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupts.raise(1));
@@ -80,8 +84,7 @@ function listen(stdin: Readable, interrupts: Interrupts, keys: ReceivedKeys): vo
 async function carryOut(
   job: Job,
   build: (host: Host) => Promise<Runtime>,
-  emit: Emit,
-  interrupts: Interrupts,
+  front: Pick<Surroundings, 'emit' | 'interrupts' | 'shells'>,
   io: WorkerIo,
 ): Promise<ExitCode> {
   const { plan, paths, operation } = job;
@@ -96,7 +99,7 @@ async function carryOut(
   try {
     const runtime = await build(host);
     const machines = createMachines(host.bootId, virtualMachine(job));
-    const surroundings: Surroundings = { store, kinds: runtime.kinds, paths, emit, interrupts, machines, logs };
+    const surroundings: Surroundings = { ...front, store, kinds: runtime.kinds, paths, machines, logs };
     try {
       return await inRuntime(job, runtime, surroundings);
     } finally {

@@ -17,11 +17,16 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
+export interface RunLimits {
+  /** Milliseconds that a command may take: then its process group is ended, and the error is DIB_EXEC_TIMEOUT. */
+  readonly timeout?: number | undefined;
+}
+
 /** Runs processes in the place where the action runs, with their output in the action's log. */
 export interface Runner {
   /**
    * Runs a command to its end; standard output is captured and, with standard error, logged.
-   * Throws DibError (DIB_EXEC_FAILED, DIB_EXEC_NOT_FOUND, DIB_EXEC_INTERRUPTED) when it does not end with success.
+   * Throws DibError (DIB_EXEC_FAILED, DIB_EXEC_TIMEOUT, DIB_EXEC_NOT_FOUND, DIB_EXEC_INTERRUPTED) when it does not end with success.
    */
-  run(command: Command): Promise<CommandResult>;
+  run(command: Command, limits?: RunLimits): Promise<CommandResult>;
 }

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { execa as Execa } from 'execa';
 import type { ActionLog } from './action-log.ts';
-import type { Command, CommandResult, Runner } from './command.ts';
+import type { Command, CommandResult, RunLimits, Runner } from './command.ts';
 import { CommandOutput, conclude } from './conclude.ts';
 import { minimalEnvironment } from './environment.ts';
-import { cannotStartError, interruptedError, notFoundError } from './errors.ts';
+import { cannotStartError, interruptedError, notFoundError, type Overdue } from './errors.ts';
+import { commandsBelow } from './processes.ts';
 import { quoteCommand } from './quote.ts';
 
 export interface RunnerOptions {
@@ -28,10 +29,10 @@ const DRAIN_TIME = 2000;
 
 /** Runs commands one by one in their own process groups, with nothing of the terminal's. */
 export function createRunner(options: RunnerOptions = {}): Runner {
-  return { run: (command) => runCommand(command, options) };
+  return { run: (command, limits) => runCommand(command, options, limits) };
 }
 
-async function runCommand(command: Command, options: RunnerOptions): Promise<CommandResult> {
+async function runCommand(command: Command, options: RunnerOptions, limits: RunLimits = {}): Promise<CommandResult> {
   const [file, ...args] = command.argv;
   if (file === undefined) throw new RangeError('a command needs a program');
   if (options.signal?.aborted || options.killSignal?.aborted) throw interruptedError(command, options.address);
@@ -44,13 +45,16 @@ async function runCommand(command: Command, options: RunnerOptions): Promise<Com
     child[stream]?.on('data', (chunk: Uint8Array) => output.write(stream, chunk));
   }
   const stopKiller = killOnAbort(options, (signal) => killGroup(child.pid, signal));
+  const deadline = watchDeadline(limits.timeout, child.pid, options.grace);
   const result = await untilEnd(child);
+  deadline.stop();
   stopKiller();
   if (child.pid === undefined) {
     options.log?.write(`[not started: ${result.code ?? 'unknown reason'}]\n`);
     throw startError(command, result, options.address);
   }
-  return conclude(command, { exitCode: result.exitCode, signal: result.signal }, started, output, options);
+  const ending = { exitCode: result.exitCode, signal: result.signal };
+  return conclude(command, ending, started, output, options, { overdue: deadline.overdue() });
 }
 
 function start(execa: typeof Execa, file: string, args: readonly string[], command: Command, options: RunnerOptions) {
@@ -111,6 +115,25 @@ export function killOnAbort(options: RunnerOptions, kill: (signal: 'SIGTERM' | '
   listen(options.signal, terminate);
   listen(options.killSignal, () => kill('SIGKILL'));
   return () => done.abort();
+}
+
+/** Ends the process group of a command whose time is over: SIGTERM, and SIGKILL after `grace`. */
+function watchDeadline(timeout: number | undefined, pid: number | undefined, grace = 5000) {
+  let overdue: Overdue | undefined;
+  let killer: NodeJS.Timeout | undefined;
+  const end = () => {
+    overdue = { timeout: timeout as number, running: pid === undefined ? [] : commandsBelow(pid) };
+    killGroup(pid, 'SIGTERM');
+    killer = setTimeout(() => killGroup(pid, 'SIGKILL'), grace);
+  };
+  const timer = timeout === undefined ? undefined : setTimeout(end, timeout);
+  return {
+    overdue: () => overdue,
+    stop: () => {
+      clearTimeout(timer);
+      clearTimeout(killer);
+    },
+  };
 }
 
 /** Sends a signal to a whole process group. One that is gone is no error. */

@@ -190,6 +190,49 @@ export type Event =
       '@level': Level;
       '@message': Message;
       /**
+       * How long the steps of a layer took, when it is made or has failed.
+       */
+      type: 'apply_profile';
+      /**
+       * The action.
+       */
+      hook: {
+        resource: Resource;
+        action: Operation;
+        /**
+         * Log file of the action.
+         */
+        log?: string;
+      };
+      /**
+       * In the order in which they ran.
+       *
+       * Items: One step.
+       */
+      steps: {
+        /**
+         * Phase, such as `install.d`.
+         */
+        phase: string;
+        /**
+         * File name of the hook, or what else was done.
+         */
+        name: string;
+        /**
+         * Element of the hook.
+         */
+        element?: string;
+        /**
+         * Seconds that it took.
+         */
+        seconds: number;
+      }[];
+    }
+  | {
+      '@timestamp': Timestamp;
+      '@level': Level;
+      '@message': Message;
+      /**
        * An action failed; a diagnostic says why.
        */
       type: 'apply_errored';

@@ -1,6 +1,8 @@
-import type { SourceRange } from '../diagnostics/diagnostic.ts';
+import type { Diagnostic, SourceRange } from '../diagnostics/diagnostic.ts';
 import type { Command, Runner } from '../exec/command.ts';
 import type { ActionMachine } from '../exec/machine.ts';
+import type { TimedStep } from '../rootfs/hook-profile.ts';
+import type { ShellRequest } from '../rootfs/phases.ts';
 import type { Json, JsonObject } from '../util/json.ts';
 
 /** Something that the place where an action runs must offer. */
@@ -105,6 +107,12 @@ export interface ActionContext extends Runner {
   progress(message: string): void;
   /** Appends to the action's log. */
   log(text: string): void;
+  /** Something that the user should know and that ends nothing. */
+  warn(diagnostic: Diagnostic): void;
+  /** How long the steps of the action took. */
+  profile(steps: readonly TimedStep[]): void;
+  /** Gives the user a shell on their terminal, in the namespaces of the worker; resolves when it has ended. */
+  openShell(request: ShellRequest): Promise<void>;
   /**
    * Records what identifies an object about to be made (a backing file, a mount point), before it is made, so that after a crash it is found again.
    */

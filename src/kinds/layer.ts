@@ -6,11 +6,12 @@ import { fail } from '../diagnostics/errors.ts';
 import { knownDistro } from '../distros/registry.ts';
 import type { ElementSet } from '../elements/element.ts';
 import type { Command } from '../exec/command.ts';
+import type { BreakOptions } from '../rootfs/breakpoints.ts';
 import type { Building, LayerCache } from '../rootfs/cache.ts';
 import { type CachedLayer, layersDirectory, readLayer } from '../rootfs/cache-layout.ts';
 import { hookVariables, type LayoutFacts } from '../rootfs/hook-environment.ts';
 import { directoryInside, resolveInside, writeInside } from '../rootfs/inside.ts';
-import { INITRAMFS_COMMAND, type PhaseStep, runSteps } from '../rootfs/phases.ts';
+import { INITRAMFS_COMMAND, type PhaseOptions, type PhaseStep, runSteps, type ShellRequest } from '../rootfs/phases.ts';
 import type { Snapshotter } from '../rootfs/snapshot.ts';
 import type { LayerOutputs } from '../rootfs/tree.ts';
 import { measureTree } from '../rootfs/usage.ts';
@@ -38,6 +39,10 @@ export interface LayerRuntime {
   readonly snapshotter: Snapshotter;
   /** Absolute path of the package's libexec. */
   readonly libexec: string;
+  /** Milliseconds that one hook may take; absent: any time. */
+  readonly hookTimeout?: number | undefined;
+  /** Where the user wants to look around. */
+  readonly breaks?: BreakOptions | undefined;
 }
 
 /** Outputs of a layer with the key that dependents' keys are made of. */
@@ -214,7 +219,7 @@ function phaseOptions(
   building: Building,
   context: ActionContext,
   runtime: LayerRuntime,
-) {
+): PhaseOptions {
   const { elementSet, image, layout, libexec, cache } = runtime;
   const native = nativeDistro(elementSet, image);
   const distro = native === undefined ? undefined : knownDistro(native.name);
@@ -223,6 +228,7 @@ function phaseOptions(
   return {
     elementSet,
     image,
+    imageDirectory: context.paths.image,
     variables: {
       SOURCE_DATE_EPOCH: epochOf(below, cache),
       ...hookVariables(elementSet, image, layout, inputs.layer === 'finalise'),
@@ -236,9 +242,26 @@ function phaseOptions(
     refresh: stale ? distro.refreshCommand() : undefined,
     address: context.address,
     logFile: context.logFile,
-    progress: (message: string) => context.progress(message),
-    log: (text: string) => context.log(text),
+    timeout: runtime.hookTimeout,
+    breaks: runtime.breaks,
+    partOf: sharedPhase(inputs, elementSet),
+    progress: (message) => context.progress(message),
+    log: (text) => context.log(text),
+    warn: (diagnostic) => context.warn(diagnostic),
+    profile: (steps) => context.profile(steps),
+    openShell: async (request: ShellRequest) => {
+      // The user may change the tree by hand: what its key promises need not be in it.
+      cache.forgetAtEnd(jsonDigest(keyDocument(inputs, context)));
+      await context.openShell(request);
+    },
   };
+}
+
+/** install.d is made in two layers where it installs packages. */
+function sharedPhase({ layer, steps }: StepsInputs, { hooks, packages }: ElementSet): PhaseOptions['partOf'] {
+  const { install, uninstall } = packages['install.d'];
+  const count = hooks['install.d'].length + Math.min(1, install.length) + Math.min(1, uninstall.length);
+  return { below: layer === 'install' && install.length > 0, above: layer === 'packages' && steps.length < count };
 }
 
 /** The date that tools put into what they make, as the reproducible-builds specification has it: that of the base. */

@@ -139,6 +139,7 @@ export const OWN_VARIABLES: ReadonlySet<string> = new Set([
   'DIB_DEBUG',
   'DIB_IMAGE_CACHE',
   'DIB_CACHE_MAX_SIZE',
+  'DIB_HOOK_TIMEOUT',
   'DIB_VM_KERNEL',
   'DIB_VM_MEMORY',
 ]);

@@ -112,7 +112,8 @@ export const CACHEDIR_TAG =
 export function makeCacheDirectories(cache: string): void {
   try {
     mkdirSync(cache, { recursive: true, mode: 0o755 });
-    for (const name of ['layers', 'building', 'locks', 'scratch']) mkdirSync(join(cache, name), { recursive: true, mode: 0o755 });
+    for (const name of ['layers', 'building', 'locks', 'scratch', 'elements', 'lockfiles'])
+      mkdirSync(join(cache, name), { recursive: true, mode: 0o755 });
   } catch (error) {
     fail({
       code: 'DIB_CACHE_UNUSABLE',

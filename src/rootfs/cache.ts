@@ -44,6 +44,7 @@ export class LayerCache {
   readonly directory: string;
   readonly #pins = new Map<string, FileLock>();
   readonly #buildings = new Map<string, FileLock>();
+  readonly #forgotten = new Set<string>();
 
   private constructor(directory: string) {
     this.directory = directory;
@@ -180,9 +181,16 @@ export class LayerCache {
     utimesSync(join(layersDirectory(this.directory), id, 'used'), now, now);
   }
 
+  /** Has the layer of this key, and all that stands on it, removed when the pins are given back: it is good for this build alone. */
+  forgetAtEnd(key: string): void {
+    this.#forgotten.add(layerId(key));
+  }
+
   /** Gives all pins back. */
   async unpin(): Promise<void> {
     for (const id of [...this.#pins.keys()]) await this.#release(this.#pins, id);
+    for (const id of this.#forgotten) await this.#removeWithDependents(id);
+    this.#forgotten.clear();
   }
 
   /** Waits until no other process builds a layer by this name, then holds the right to; call the result when done. */

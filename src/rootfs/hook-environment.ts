@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { ImageConfig } from '../config/image.ts';
 import { isSecretName } from '../config/secrets.ts';
 import type { ElementSet } from '../elements/element.ts';
@@ -106,14 +106,22 @@ export interface HookPaths {
   readonly hooks: string;
   readonly root: string;
   readonly build: string;
+  /** For disk files of hooks: nothing reads it. */
+  readonly image: string;
   readonly cache: string;
   /** The builder's home directory, which hooks on the builder see. */
   readonly home: string;
+  /** Directory of image.yaml. */
+  readonly imageFile: string;
 }
 
-/** All that one hook finds in its environment; `files` are variables that name files, by where those are seen. */
+/**
+ * All that one hook finds in its environment. What is added here to the variables of the key are paths of this machine, and what follows from the
+ * image as the key has it.
+ */
 export function hookEnvironment(
   set: ElementSet,
+  image: ImageConfig,
   variables: Readonly<Record<string, string>>,
   paths: HookPaths,
   outside: boolean,
@@ -123,21 +131,19 @@ export function hookEnvironment(
     ...proxies,
     ...UPSTREAM_DEFAULTS,
     ...variables,
-    ...(outside ? callerOf(set, variables) : {}),
     ...Object.fromEntries(Object.keys(set.inputFiles).map((name) => [name, `${paths.hooks}/.dib/inputs/${name}`])),
+    DIB_ARGS: argumentsText(set, image),
+    DIB_ENV: declarations(variables),
+    ELEMENTS_PATH: elementDirectories(set).join(':'),
     IMAGE_ELEMENT_YAML: `{${set.elements.map((element) => `${JSON.stringify(element.name)}: ${JSON.stringify(element.directory)}`).join(', ')}}`,
-    ELEMENTS_PATH: [...new Set(set.elements.map((element) => dirname(element.directory)))].join(':'),
     TMP_BUILD_DIR: paths.build,
-    TMP_IMAGE_DIR: paths.build,
+    TMP_IMAGE_DIR: paths.image,
     TMP_HOOKS_PATH: paths.hooks,
     TMP_MOUNT_PATH: paths.root,
+    DIB_IMAGE_CACHE: join(paths.cache, ELEMENT_DOWNLOADS),
+    DIB_LOCKFILES: join(paths.cache, 'lockfiles'),
     ...(outside
-      ? {
-          TARGET_ROOT: paths.root,
-          DIB_IMAGE_CACHE: paths.cache,
-          DIB_LOCKFILES: `${paths.cache}/lockfiles`,
-          HOME: paths.home,
-        }
+      ? { TARGET_ROOT: paths.root, DIB_IMAGE_YAML_DIR: paths.imageFile, HOME: paths.home }
       : {
           DEBIAN_FRONTEND: 'noninteractive',
           HOME: '/root',
@@ -148,13 +154,39 @@ export function hookEnvironment(
   };
 }
 
-/** What the call of disk-image-create would have been: elements store it in manifests, so no secret is in it. */
-function callerOf(set: ElementSet, variables: Readonly<Record<string, string>>): Record<string, string> {
-  const exports = Object.entries(variables).filter(([name]) => name.startsWith('DIB_') && !isSecretName(name));
-  return {
-    DIB_ARGS: set.elements.map((element) => element.name).join(' '),
-    DIB_ENV: shellExports(Object.fromEntries(exports)).trimEnd(),
-  };
+/** Where the image's elements were found, those shipped with dib last. */
+function elementDirectories(set: ElementSet): string[] {
+  const ordered = [...set.elements].sort((a, b) => Number(a.builtin) - Number(b.builtin));
+  return [...new Set(ordered.map((element) => dirname(element.directory)))];
+}
+
+/** Directory of the cache that hooks may use for their own downloads (DIB_IMAGE_CACHE of diskimage-builder). */
+export const ELEMENT_DOWNLOADS = 'elements';
+
+/** The image as diskimage-builder's arguments would say it. */
+function argumentsText(set: ElementSet, image: ImageConfig): string {
+  const arch = set.environment['ARCH'];
+  const formats = image.outputs.map(({ format }) => format).join(',');
+  return [
+    ...(arch === undefined ? [] : ['-a', arch]),
+    ...['-o', image.name],
+    ...(formats === '' ? [] : ['-t', formats]),
+    ...(image.packages.length === 0 ? [] : ['-p', image.packages.join(',')]),
+    ...image.elements,
+  ].join(' ');
+}
+
+/** The settings of the image as bash declares them (`declare -p`); those that are secret without their values. */
+function declarations(variables: Readonly<Record<string, string>>): string {
+  return Object.keys(variables)
+    .filter((name) => name.startsWith('DIB_'))
+    .sort()
+    .map((name) => `declare -x ${name}=${isSecretName(name) ? '"(sensitive)"' : inDoubleQuotes(variables[name] as string)}`)
+    .join('\n');
+}
+
+function inDoubleQuotes(text: string): string {
+  return `"${text.replace(/["$`\\]/g, '\\$&')}"`;
 }
 
 /** The variables as lines that a POSIX shell reads; single quotes keep everything but themselves. */

@@ -1,24 +1,23 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { ImageConfig } from '../config/image.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { DibError } from '../diagnostics/errors.ts';
-import { quoted, quotedPath } from '../diagnostics/printable.ts';
-
-import {
-  type ElementSet,
-  isDeviceAddress,
-  OUTSIDE_PHASES,
-  type PackageRequest,
-  type Phase,
-  type PhasePackages,
-} from '../elements/element.ts';
+import { type ElementSet, OUTSIDE_PHASES, type Phase } from '../elements/element.ts';
 import type { Command, Runner } from '../exec/command.ts';
-import { quoteCommand } from '../exec/quote.ts';
-import { hookEnvironment, PROXY_VARIABLES, shellExports } from './hook-environment.ts';
-import { hookTreeManifest, saveAdditions, writeHookTree } from './hook-tree.ts';
-import { GUEST_HOOKS, lendFiles, type SandboxOptions, sandboxArguments } from './sandbox.ts';
+import { AFTER_ERROR, type BreakOptions } from './breakpoints.ts';
+import { leftRunning, stepFailed } from './hook-failure.ts';
+import { profileTable, type TimedStep } from './hook-profile.ts';
+import {
+  type HookSession,
+  hookInside,
+  hookOutside,
+  hookPath,
+  insideCommand,
+  openSession,
+  takeLeftRunning,
+} from './hook-session.ts';
+import { saveAdditions } from './hook-tree.ts';
+import { GUEST_HOOKS, lendFiles } from './sandbox.ts';
 
 /** One thing to do in a tree. */
 export type PhaseStep =
@@ -35,10 +34,21 @@ export type PhaseStep =
 /** What makes the initramfs of every kernel anew, inside the tree. */
 export const INITRAMFS_COMMAND: readonly string[] = ['regenerate-initramfs'];
 
+/** A shell for the user, in the place where hooks run. */
+export interface ShellRequest {
+  /** The break point that was reached. */
+  readonly point: string;
+  /** Lines for the user: where this is. */
+  readonly title: string;
+  readonly command: Command;
+}
+
 /** What running steps needs to know; all paths absolute. */
 export interface PhaseOptions {
   readonly elementSet: ElementSet;
   readonly image: ImageConfig;
+  /** Directory of image.yaml. */
+  readonly imageDirectory: string;
   /** What hooks see, secrets included. */
   readonly variables: Readonly<Record<string, string>>;
   readonly libexec: string;
@@ -56,204 +66,172 @@ export interface PhaseOptions {
   readonly address: string;
   /** Absolute path of the log, for messages. */
   readonly logFile?: string | undefined;
+  /** Milliseconds that one step may take; absent: any time. */
+  readonly timeout?: number | undefined;
+  readonly breaks?: BreakOptions | undefined;
+  /** The first phase began in the layer below, or the last one goes on in the layer above. */
+  readonly partOf: { readonly below: boolean; readonly above: boolean };
   progress(message: string): void;
   log(text: string): void;
+  warn(diagnostic: Diagnostic): void;
+  profile(steps: readonly TimedStep[]): void;
+  /** Resolves when the user has left the shell. */
+  openShell(request: ShellRequest): Promise<void>;
 }
 
-/** Runs steps in order, each in its own sandbox or, for the phases outside, on the builder. The first that fails ends it, with a DibError. */
+/**
+ * Runs steps in order, each in its own sandbox or, for the phases outside, on the builder. The first that fails ends it, with a DibError.
+ * Stops where the user wants to look around.
+ */
 export async function runSteps(steps: readonly PhaseStep[], options: PhaseOptions, runner: Runner): Promise<void> {
   if (steps.length === 0) return;
-  const session = prepare(options);
-  // Hooks on the builder see the tree as it is; the others as it was lent.
+  const session = openSession(options);
+  const timed: TimedStep[] = [];
   let refresh = options.refresh;
-  for (const [index, step] of steps.entries()) {
-    const outside = step.run === 'hook' && OUTSIDE_PHASES.includes(step.phase);
-    options.progress(title(step));
-    const started = performance.now();
-    if (outside) await runOutside(step.name, step.phase, session, options, runner, step.element);
-    else {
-      const loan = lendFiles(options.root);
+  try {
+    for (const [index, step] of steps.entries()) {
+      const [before, after] = [steps[index - 1], steps[index + 1]];
+      const first = before === undefined ? !options.partOf.below : before.phase !== step.phase;
+      const last = after === undefined ? !options.partOf.above : after.phase !== step.phase;
+      await stopAt(points('before', step, first), step, session, options);
+      const started = performance.now();
+      options.progress(title(step));
       try {
-        if (step.run === 'install' && refresh !== undefined) {
-          await runner.run(inside(refresh, session));
-          refresh = undefined;
-        }
-        await attempt(step, options, () => runner.run(inside(program(step, session), session)));
+        await runStep(step, step.run === 'install' ? refresh : undefined, session, options, runner);
+      } catch (error) {
+        if (error instanceof DibError && FAILURES.has(error.diagnostics[0]?.code ?? ''))
+          await stopAt([AFTER_ERROR], step, session, options, error.diagnostics[0]?.summary);
+        throw error;
       } finally {
-        loan.end();
+        timed.push({ ...timedName(step), seconds: (performance.now() - started) / 1000 });
+        reportLeft(step, session, options);
       }
+      if (step.run === 'install') refresh = undefined;
+      await stopAt(points('after', step, last), step, session, options);
+      const endOfExtraData = step.phase === 'extra-data.d' && after?.phase !== 'extra-data.d';
+      if (endOfExtraData) saveAdditions(session.hooks, session.pristine, options.saveAdditions);
     }
-    options.log(`${title(step)}: ${((performance.now() - started) / 1000).toFixed(2)} s\n`);
-    const next = steps[index + 1];
-    const endOfExtraData = phaseOf(step) === 'extra-data.d' && (next === undefined || phaseOf(next) !== 'extra-data.d');
-    if (endOfExtraData) saveAdditions(session.hooks, session.pristine, options.saveAdditions);
+  } finally {
+    options.log(`\nTime of each step:\n${profileTable(timed)}`);
+    options.profile(timed);
   }
 }
 
-interface Session {
-  readonly hooks: string;
-  readonly sandbox: SandboxOptions;
-  readonly pristine: ReadonlyMap<string, string>;
-  readonly environmentNames: readonly string[];
+/** Hooks on the builder see the tree as it is; the others as it was lent. */
+async function runStep(
+  step: PhaseStep,
+  refresh: readonly string[] | undefined,
+  session: HookSession,
+  options: PhaseOptions,
+  runner: Runner,
+): Promise<void> {
+  const { timeout } = options;
+  if (step.run === 'hook' && isOutside(step.phase)) {
+    const command = hookOutside([hookPath(step.phase, step.name, session, true)], session);
+    await attempt(step, options, () => runner.run(command, { timeout }));
+    return;
+  }
+  const loan = lendFiles(options.root);
+  try {
+    if (refresh !== undefined) await runner.run(insideCommand(refresh, session), { timeout });
+    await attempt(step, options, () => runner.run(command(step, session), { timeout }));
+  } finally {
+    loan.end();
+  }
 }
 
-function prepare(options: PhaseOptions): Session {
-  const { elementSet: set, scratch } = options;
-  const directories = { hooks: join(scratch, 'hooks'), run: join(scratch, 'run'), apt: join(scratch, 'apt') };
-  for (const path of Object.values(directories)) mkdirSync(path, { mode: 0o755 });
-  mkdirSync(join(directories.run, 'lock'), { mode: 0o755 });
-  writeHookTree(directories.hooks, set, options.libexec, options.additions);
-  const proxies: Record<string, string> = {};
-  for (const name of PROXY_VARIABLES) if (process.env[name] !== undefined) proxies[name] = process.env[name];
-  const write = (name: string, outside: boolean, hooks: string, root: string) => {
-    const paths = { hooks, root, build: outside ? scratch : '/tmp', cache: options.cache, home: homedir() };
-    const environment = hookEnvironment(set, options.variables, paths, outside, proxies);
-    writeFileSync(join(directories.hooks, '.dib', name), shellExports(environment), { mode: 0o600 });
-  };
-  write('environment.outside', true, directories.hooks, options.root);
-  write('environment.inside', false, GUEST_HOOKS, '/');
-  return {
-    hooks: directories.hooks,
-    sandbox: {
-      libexec: options.libexec,
-      root: options.root,
-      run: directories.run,
-      hooks: directories.hooks,
-      aptCache: directories.apt,
-      hostname: options.image.name,
-    },
-    pristine: hookTreeManifest(directories.hooks),
-    environmentNames: set.environmentFiles.map((file) => file.path.slice('environment.d/'.length)),
-  };
+function command(step: PhaseStep, session: HookSession): Command {
+  if (step.run === 'hook') return hookInside([hookPath(step.phase, step.name, session, false)], session);
+  if (step.run === 'initramfs') return insideCommand([`${GUEST_HOOKS}/.dib/guest/${INITRAMFS_COMMAND.join(' ')}`], session);
+  const later = step.initramfs === 'later' ? ['--later'] : [];
+  const remove = step.run === 'uninstall' ? ['-e'] : [];
+  return insideCommand([`${GUEST_HOOKS}/.dib/guest/install-with-initramfs`, ...later, ...remove, ...step.packages], session);
 }
 
-function phaseOf(step: PhaseStep): Phase {
-  return step.phase;
+function isOutside(phase: Phase): boolean {
+  return OUTSIDE_PHASES.includes(phase);
 }
 
 /** What a step is called in progress and logs. */
 function title(step: PhaseStep): string {
-  if (step.run === 'hook') return `${step.phase}/${step.name} (${step.element})`;
-  if (step.run === 'initramfs') return `${step.phase}: initramfs`;
-  const count = `${step.packages.length} package${step.packages.length === 1 ? '' : 's'}`;
-  return `${step.phase}: ${step.run} ${count}`;
+  const { phase, name, element } = timedName(step);
+  return element === undefined ? `${phase}: ${name}` : `${phase}/${name} (${element})`;
 }
 
-function runHook(hooks: string, file: string, session: Session): string[] {
-  return [`${hooks}/.dib/dib-run-hook`, `${hooks}/environment.d`, `${hooks}/${file}`, ...session.environmentNames];
+function timedName(step: PhaseStep): Omit<TimedStep, 'seconds'> {
+  const { phase } = step;
+  if (step.run === 'hook') return { phase, name: step.name, element: step.element };
+  if (step.run === 'initramfs') return { phase, name: 'initramfs' };
+  return { phase, name: `${step.run} ${step.packages.length} package${step.packages.length === 1 ? '' : 's'}` };
 }
 
-function program(step: PhaseStep, session: Session): readonly string[] {
-  if (step.run === 'hook') return runHook(GUEST_HOOKS, `${step.phase}/${step.name}`, session);
-  if (step.run === 'initramfs') return [`${GUEST_HOOKS}/.dib/guest/${INITRAMFS_COMMAND.join(' ')}`];
-  const later = step.initramfs === 'later' ? ['--later'] : [];
-  const remove = step.run === 'uninstall' ? ['-e'] : [];
-  return [`${GUEST_HOOKS}/.dib/guest/install-with-initramfs`, ...later, ...remove, ...step.packages];
-}
-
-function inside(argv: readonly string[], session: Session): Command {
-  const wrapper = ['/bin/bash', `${GUEST_HOOKS}/.dib/dib-with-environment`, `${GUEST_HOOKS}/.dib/environment.inside`];
-  return { argv: sandboxArguments(session.sandbox, [...wrapper, ...argv]), cwd: '/' };
-}
-
-async function runOutside(
-  name: string,
-  phase: Phase,
-  session: Session,
-  options: PhaseOptions,
-  runner: Runner,
-  element: string,
-): Promise<void> {
-  const wrapper = [join(session.hooks, '.dib/dib-with-environment'), join(session.hooks, '.dib/environment.outside')];
-  // Its own pid namespace: what a hook leaves running ends with it here too.
-  const namespaces = [
-    'unshare',
-    '--mount',
-    '--propagation',
-    'slave',
-    '--pid',
-    '--fork',
-    '--kill-child=KILL',
-    '--mount-proc',
-    '--',
-  ];
-  const argv = [...namespaces, ...wrapper, ...runHook(session.hooks, `${phase}/${name}`, session)];
-  const step: PhaseStep = { run: 'hook', phase, name, element };
-  await attempt(step, options, () => runner.run({ argv, cwd: session.hooks }));
-}
+const FAILURES: ReadonlySet<string> = new Set([
+  'DIB_HOOK_FAILED',
+  'DIB_HOOK_TIMEOUT',
+  'DIB_PACKAGES_FAILED',
+  'DIB_INITRAMFS_FAILED',
+]);
 
 /** Failures of processes, told as failures of hooks. */
 async function attempt(step: PhaseStep, options: PhaseOptions, run: () => Promise<unknown>): Promise<void> {
   try {
     await run();
   } catch (error) {
-    if (!(error instanceof DibError) || error.diagnostics[0]?.code !== 'DIB_EXEC_FAILED') throw error;
-    throw new DibError(failed(step, error.diagnostics[0], options));
+    const cause = error instanceof DibError ? error.diagnostics[0] : undefined;
+    if (cause?.code !== 'DIB_EXEC_FAILED' && cause?.code !== 'DIB_EXEC_TIMEOUT') throw error;
+    throw new DibError(stepFailed(step, cause, options));
   }
 }
 
-function failed(step: PhaseStep, cause: Diagnostic, options: PhaseOptions): Diagnostic {
-  if (step.run === 'hook') return hookFailed(step, cause, options);
-  return step.run === 'initramfs' ? initramfsFailed(cause, options) : packagesFailed(step, cause, options);
+function reportLeft(step: PhaseStep, session: HookSession, options: PhaseOptions): void {
+  const commands = takeLeftRunning(session);
+  if (commands.length > 0) options.warn(leftRunning(title(step), commands, options));
 }
 
-/** How a process ended, without its name: what users know is the hook, not the program that runs it. */
-function ending(cause: Diagnostic): string {
-  return cause.summary.replace(/^`[^`]*` /, '');
+/** Break points at a step: the hook's own, and the phase's at its first or last step. */
+function points(when: 'before' | 'after', step: PhaseStep, atEdge: boolean): string[] {
+  const own = step.run === 'hook' ? [`${when}-${step.phase}/${step.name}`] : [];
+  const phase = atEdge ? [`${when}-${step.phase}`] : [];
+  return when === 'before' ? [...phase, ...own] : [...own, ...phase];
 }
 
-function readLog(options: PhaseOptions): string {
-  return options.logFile === undefined
-    ? ''
-    : `\nTo read the whole log:\n  ${quoteCommand({ argv: ['less', '+G', options.logFile] })}`;
-}
-
-function hookFailed(step: PhaseStep & { run: 'hook' }, cause: Diagnostic, options: PhaseOptions): Diagnostic {
-  const hook = options.elementSet.hooks[step.phase].find((candidate) => candidate.name === step.name);
-  return {
-    code: 'DIB_HOOK_FAILED',
-    severity: 'error',
-    address: options.address,
-    summary: `The hook ${quoted(`${step.phase}/${step.name}`)} of element ${quoted(step.element)} ${ending(cause)}`,
-    detail: cause.detail,
-    help: `Mend ${hook === undefined ? 'the hook' : quotedPath(hook.path)} and run \`dib apply\` again: it goes on with \`${options.address}\`, the layers below are kept.${readLog(options)}`,
-  };
-}
-
-function initramfsFailed(cause: Diagnostic, options: PhaseOptions): Diagnostic {
-  return {
-    code: 'DIB_INITRAMFS_FAILED',
-    severity: 'error',
-    address: options.address,
-    summary: `The initramfs could not be made: the image’s own program ${ending(cause)}`,
-    detail: cause.detail,
-    help: `It is made again after /etc/crypttab and /etc/mdadm/mdadm.conf were written, as it holds copies of them. Mend what an element or package changed in it.${readLog(options)}`,
-  };
-}
-
-function packagesFailed(
-  step: PhaseStep & { run: 'install' | 'uninstall' },
-  cause: Diagnostic,
+/** Opens a shell for each of the points that the user asked for. */
+async function stopAt(
+  reached: readonly string[],
+  step: PhaseStep,
+  session: HookSession,
   options: PhaseOptions,
-): Diagnostic {
-  const packages = options.elementSet.packages as Readonly<Record<string, PhasePackages>>;
-  const requests = packages[step.phase]?.[step.run] ?? [];
-  const told = (cause.detail ?? '').split('\n').filter((line) => /^\s*(E:|dpkg:|Errors were)/.test(line));
-  const named = requests.filter(({ name }) => told.some((line) => line.split(/[\s'",;:()]+/).includes(name)));
-  const list = (some: readonly PackageRequest[]) =>
-    some.map(({ name, requestedBy }) => `${name} (${requestedBy.map(asker).join(', ')})`);
-  const asked = named.length > 0 ? `Asked for by: ${list(named).join('; ')}.` : `Asked for: ${list(requests).join(', ')}.`;
-  return {
-    code: 'DIB_PACKAGES_FAILED',
-    severity: 'error',
-    address: options.address,
-    summary: `The packages of ${quoted(step.phase)} could not be ${step.run === 'install' ? 'installed' : 'removed'}: the package manager ${ending(cause)}`,
-    detail: cause.detail,
-    help: `${asked} Correct the names there, or try again if the mirror was out of reach.${readLog(options)}`,
-  };
+  failure?: string,
+): Promise<void> {
+  const { breaks } = options;
+  for (const point of reached.filter((each) => breaks?.points.includes(each))) {
+    const outside = breaks?.outside === true || isOutside(step.phase);
+    const where = outside ? `on the builder; the tree is ${options.root}` : 'inside the image; hooks are below /tmp/in_target.d';
+    const end = failure === undefined ? 'The build goes on when it ends.' : `${failure}.`;
+    const shell = breaks?.command ?? [...shellEnvironment(options.address, breaks?.term), '/bin/bash', '--norc', '-i'];
+    const loan = outside ? undefined : lendFiles(options.root);
+    options.log(`stopped at ${point}\n`);
+    try {
+      const command = outside ? inDirectory(shell, session) : hookInside(onPath(shell), session, true);
+      await options.openShell({ point, title: `${options.address}, ${point}: a shell ${where}. ${end}`, command });
+    } finally {
+      loan?.end();
+      takeLeftRunning(session);
+    }
+  }
 }
 
-function asker(name: string): string {
-  if (isDeviceAddress(name)) return `the block device ${quoted(name)}`;
-  return name === 'image.yaml' ? '`packages` of image.yaml' : `package-installs.yaml of element ${name}`;
+/** A shell is told its terminal and where it is. */
+function shellEnvironment(address: string, term = 'dumb'): string[] {
+  return ['/usr/bin/env', `TERM=${term}`, `PS1=(${address}) \\w \\$ `];
+}
+
+/** A program of the user's is looked for on the PATH of hooks. */
+function onPath(argv: readonly string[]): readonly string[] {
+  return argv[0]?.includes('/') === true ? argv : ['/usr/bin/env', '--', ...argv];
+}
+
+/** Entering the worker's namespaces leaves the current directory behind. */
+function inDirectory(argv: readonly string[], session: HookSession): Command {
+  return hookOutside(['/usr/bin/env', `--chdir=${join(session.hooks)}`, ...argv], session);
 }

@@ -25,7 +25,11 @@ export interface SandboxOptions {
   readonly hooks: string;
   /** Directory that is /var/cache/apt while a layer is built. */
   readonly aptCache?: string | undefined;
+  /** File that gets the command lines of what a program leaves running. */
+  readonly report: string;
   readonly hostname: string;
+  /** The program keeps standard input: it is the user's shell. */
+  readonly terminal?: boolean | undefined;
 }
 
 /**
@@ -36,7 +40,8 @@ export function sandboxArguments(options: SandboxOptions, program: readonly stri
   return [
     ...['unshare', '--mount', '--propagation', 'slave', '--pid', '--uts', '--ipc', '--fork', '--kill-child=KILL', '--'],
     join(options.libexec, 'dib-sandbox'),
-    ...['--root', options.root, '--run', options.run, '--hooks', options.hooks],
+    ...['--root', options.root, '--run', options.run, '--report', options.report, '--hooks', options.hooks],
+    ...(options.terminal === true ? ['--terminal', 'yes'] : []),
     ...(options.aptCache === undefined ? [] : ['--apt-cache', options.aptCache]),
     ...['--hostname', options.hostname, '--', ...program],
   ];

@@ -5,6 +5,9 @@ import type { Event, Hook } from '../engine/events.ts';
 /** Shows what the worker does, from its events. */
 export interface ProgressView {
   event(event: Event): void;
+  /** Leaves the screen to somebody else; what happens meanwhile is shown afterwards. */
+  pause(): void;
+  resume(): void;
   /** Leaves the screen as it is for whatever is printed next. */
   close(): void;
 }
@@ -32,10 +35,27 @@ const DONE: Readonly<Record<Hook['action'], string>> = {
 
 /** One line when an action starts and one when it ends, and a sign of life now and then: for logs. */
 export function plainProgress(stream: NodeJS.WritableStream, colour: ChalkInstance): ProgressView {
+  return pausable((event) => {
+    const line = plainLine(event, colour);
+    if (line !== undefined) stream.write(`${line}\n`);
+  });
+}
+
+/** Keeps events back while it is paused. */
+function pausable(show: (event: Event) => void): ProgressView {
+  let kept: Event[] | undefined;
   return {
-    event(event) {
-      const line = plainLine(event, colour);
-      if (line !== undefined) stream.write(`${line}\n`);
+    event: (event) => {
+      if (kept === undefined) show(event);
+      else kept.push(event);
+    },
+    pause() {
+      kept ??= [];
+    },
+    resume() {
+      const events = kept ?? [];
+      kept = undefined;
+      for (const event of events) show(event);
     },
     close() {},
   };
@@ -67,20 +87,29 @@ export function liveProgress(stream: NodeJS.WriteStream, colour: ChalkInstance):
   const update = createLogUpdate(stream);
   const running = new Map<string, Running>();
   const draw = () => update([...running.values()].map((action) => liveLine(action, stream.columns ?? 80, colour)).join('\n'));
-  const timer = setInterval(draw, 200);
-  timer.unref();
+  let timer = setInterval(draw, 200).unref();
+  const view = pausable((event) => {
+    if (event.type === 'apply_start') running.set(event.hook.resource.addr, { hook: event.hook, since: Date.now(), message: '' });
+    const action = event.type === 'apply_progress' ? running.get(event.hook.resource.addr) : undefined;
+    if (action !== undefined && event.type === 'apply_progress') action.message = event.hook.message ?? action.message;
+    if (event.type === 'apply_complete' || event.type === 'apply_errored') {
+      running.delete(event.hook.resource.addr);
+      update.clear();
+      stream.write(`${plainLine(event, colour)}\n`);
+    }
+    draw();
+  });
   return {
-    event(event) {
-      if (event.type === 'apply_start')
-        running.set(event.hook.resource.addr, { hook: event.hook, since: Date.now(), message: '' });
-      const action = event.type === 'apply_progress' ? running.get(event.hook.resource.addr) : undefined;
-      if (action !== undefined && event.type === 'apply_progress') action.message = event.hook.message ?? action.message;
-      if (event.type === 'apply_complete' || event.type === 'apply_errored') {
-        running.delete(event.hook.resource.addr);
-        update.clear();
-        stream.write(`${plainLine(event, colour)}\n`);
-      }
-      draw();
+    event: view.event,
+    pause() {
+      clearInterval(timer);
+      update.clear();
+      update.done();
+      view.pause();
+    },
+    resume() {
+      view.resume();
+      timer = setInterval(draw, 200).unref();
     },
     close() {
       clearInterval(timer);

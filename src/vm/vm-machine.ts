@@ -108,14 +108,8 @@ class VirtualMachine implements Machine {
     const output = new CommandOutput(options);
     output.write('stdout', reply.stdout);
     output.write('stderr', reply.stderr);
-    return conclude(
-      command,
-      endingOf(reply.status ?? 0),
-      started,
-      output,
-      options,
-      `in the virtual machine (${this.#backend.title})`,
-    );
+    const place = `in the virtual machine (${this.#backend.title})`;
+    return conclude(command, endingOf(reply.status ?? 0), started, output, options, { place });
   }
 
   /** Waits for an answer. A kill may come before the command is there to be killed, so it is sent until it works. */

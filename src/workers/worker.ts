@@ -4,7 +4,7 @@ import { DibError, ExitCode } from '../diagnostics/errors.ts';
 import { printable } from '../diagnostics/printable.ts';
 import type { Event } from '../engine/events.ts';
 import type { Job } from '../engine/job.ts';
-import { type ControlMessage, type ExitMessage, parseMessage } from '../engine/protocol.ts';
+import { type ControlMessage, type ExitMessage, parseMessage, type ShellMessage } from '../engine/protocol.ts';
 import { type Child, spawnChild } from '../exec/child.ts';
 import { minimalEnvironment } from '../exec/environment.ts';
 import { type Ending, endingText } from '../exec/errors.ts';
@@ -22,6 +22,8 @@ export interface WorkerOptions {
   /** Descriptor of the state lock, which the worker holds with us. */
   readonly lockFd: number;
   readonly onEvent: (event: Event) => void;
+  /** Runs a program on the user's terminal, to its end. `enter`: arguments that run the rest in the worker's namespaces. */
+  readonly onShell?: ((request: ShellMessage, enter: readonly string[]) => Promise<void>) | undefined;
   /** Keys of LUKS containers that the job needs, by name of the container. Only the worker's memory gets them. */
   readonly keys?: ReadonlyMap<string, Uint8Array> | undefined;
   /** The worker's program and its arguments; the job file is added. Default: this dib. */
@@ -67,6 +69,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       const message = parseMessage(line);
       if (message === undefined) strange ||= line;
       else if (message.type === 'worker_exit') exit = message as ExitMessage;
+      else if (message.type === 'worker_shell') void openShell(message as ShellMessage, options, child);
       else options.onEvent(message as unknown as Event);
     },
   });
@@ -89,6 +92,22 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
 
 function sendMessage(child: Child, message: ControlMessage): void {
   child.stdin.write(`${JSON.stringify(message)}\n`);
+}
+
+async function openShell(request: ShellMessage, options: WorkerOptions, child: Child): Promise<void> {
+  try {
+    await options.onShell?.(request, enterArgv(options.worker, child.pid));
+  } catch (error) {
+    process.stderr.write(`The shell could not be started: ${error instanceof Error ? error.message : String(error)}\n`);
+  } finally {
+    sendMessage(child, { type: 'shell_ended', id: request.id });
+  }
+}
+
+/** Runs a program beside a worker (nsenter(1)): in its pid namespace, so that it ends with it. `pid`: the unshare(1) that made the namespaces. */
+function enterArgv(worker: WorkerName, pid: number): string[] {
+  const user = baseWorker(worker) === 'userns' ? ['--user', '--preserve-credentials'] : [];
+  return ['nsenter', `--target=${pid}`, ...user, '--mount', `--pid=/proc/${pid}/ns/pid_for_children`, '--'];
 }
 
 function secretsMessage(keys: WorkerOptions['keys']): ControlMessage {

@@ -91,6 +91,9 @@ async function build(cache, snapshotter) {
       attachment: () => ({}),
       progress: (message) => log.push(`# ${message}`),
       log: (text) => log.push(text),
+      warn: (diagnostic) => log.push(diagnostic.summary),
+      profile: () => {},
+      openShell: async () => {},
       intend: async () => {},
       run: (command) => runner.run(command),
     });

@@ -2,6 +2,8 @@ import { cpus } from 'node:os';
 import { relative } from 'node:path';
 import type { Command } from 'commander';
 import { ExitCode, fail } from '../../diagnostics/errors.ts';
+import type { Event } from '../../engine/events.ts';
+import type { JobOptions } from '../../engine/job.ts';
 import type { Past } from '../../plan/make-plan.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { ReadImage } from '../../plan/prepare.ts';
@@ -23,6 +25,9 @@ interface Options extends GlobalOptions, PlanFlags, WipeOptions {
   readonly keepOnFailure?: boolean;
   readonly parallelism: number;
   readonly lockTimeout?: number;
+  readonly break?: readonly string[];
+  readonly hookTimeout?: number;
+  readonly profile?: boolean;
 }
 
 /** `dib apply`: builds what the image describes. */
@@ -37,6 +42,13 @@ export function registerApply(program: Command): void {
     .option('--keep-attached', 'leave the finished image attached and mounted below .dib, read-only, until `dib detach`')
     .option('--keep-on-failure', 'after a failure leave attached what is attached')
     .option('-j, --parallelism <count>', 'actions that run at once', parseCount, Math.max(2, Math.min(4, cpus().length)))
+    .option('--break <points>', 'open a shell at before-PHASE, after-PHASE or after-error (repeatable, or with commas)', collect)
+    .option(
+      '--hook-timeout <duration>',
+      'how long one hook may take; 0 for any time (default: DIB_HOOK_TIMEOUT or 2h)',
+      parseDuration,
+    )
+    .option('--profile', 'show how long each hook took')
     .option('--lock-timeout <duration>', 'wait so long for the state lock', parseDuration, 0);
   addPlanOptions(command).action((file: string, _options: unknown, self: Command) => {
     const options = self.optsWithGlobals<Options>();
@@ -45,6 +57,7 @@ export function registerApply(program: Command): void {
 }
 
 async function applyCommand(file: string, options: Options): Promise<ExitCode> {
+  const hooks = await hookOptions(options);
   const { readPlanFile } = await import('../../plan/plan-file.ts');
   const saved = await readPlanFile(file);
   if (saved !== undefined) refusePlanningOptions(options);
@@ -64,10 +77,21 @@ async function applyCommand(file: string, options: Options): Promise<ExitCode> {
     const { past, state } = await readPast(location);
     const plan =
       saved === undefined ? await planNow(read, past, location, warnings, options) : await takeSaved(saved, file, read, past);
-    return await applyLocked({ plan, read, past, approved: saved !== undefined, state, location, lock, options });
+    return await applyLocked({ plan, read, past, approved: saved !== undefined, state, location, lock, hooks, options });
   } finally {
     await lock.release();
   }
+}
+
+/** How hooks run; bad settings are told before anything else. */
+async function hookOptions(options: Options): Promise<HookOptions> {
+  const [{ hookTimeout }, { wantedBreaks }, { cacheLimit }] = await Promise.all([
+    import('../hook-timeout.ts'),
+    import('../break-shell.ts'),
+    import('../../rootfs/cache-limit.ts'),
+  ]);
+  cacheLimit();
+  return { hookTimeout: hookTimeout(options.hookTimeout), breaks: wantedBreaks(options.break ?? []) };
 }
 
 async function refreshLocked(saved: Plan | undefined, file: string, location: Location, options: Options): Promise<ExitCode> {
@@ -135,6 +159,8 @@ async function takeSaved(saved: Plan, file: string, read: ReadImage, past: Past)
   return saved;
 }
 
+type HookOptions = Pick<JobOptions, 'hookTimeout' | 'breaks'>;
+
 interface LockedApply {
   readonly plan: Plan;
   readonly read: ReadImage;
@@ -144,6 +170,7 @@ interface LockedApply {
   readonly state: State | undefined;
   readonly location: Location;
   readonly lock: StateLock;
+  readonly hooks: HookOptions;
   readonly options: Options;
 }
 
@@ -162,7 +189,8 @@ async function applyLocked(request: LockedApply): Promise<ExitCode> {
     const detached = await detachKept(request);
     if (detached !== ExitCode.Ok) return detached;
     const { parallelism, keepOnFailure = false } = options;
-    const jobOptions = { parallelism, keepOnFailure, permits: disks?.permits };
+    const jobOptions = { parallelism, keepOnFailure, permits: disks?.permits, ...request.hooks };
+    const profiles: Profile[] = [];
     const outcome = await runPlan({
       operation: 'apply',
       plan: keyed.plan,
@@ -171,12 +199,16 @@ async function applyLocked(request: LockedApply): Promise<ExitCode> {
       keys,
       jobOptions,
       options,
+      onProfile: (profile) => void profiles.push(profile),
     });
+    if (options.profile === true && options.json !== true) await printProfiles(profiles);
+    await warnNotReached(request, outcome.reached);
     if (options.json !== true && outcome.summary !== undefined) process.stdout.write(`\n${outcome.summary}\n`);
     if (outcome.exitCode === ExitCode.Interrupted && options.json !== true)
       process.stderr.write('Run `dib apply` again to go on from here, or `dib destroy` to remove what is there.\n');
     if (outcome.exitCode !== ExitCode.Ok) return outcome.exitCode;
   } else {
+    await warnNotReached(request, []);
     keys = await allKeys(keyed);
     const cleared = await clearLeft(request);
     if (cleared !== ExitCode.Ok) return cleared;
@@ -187,6 +219,24 @@ async function applyLocked(request: LockedApply): Promise<ExitCode> {
   }
   if (options.json !== true) await printOutputs(location);
   return ExitCode.Ok;
+}
+
+type Profile = Event & { readonly type: 'apply_profile' };
+
+/** A table for each layer, after all that was told of the run. */
+async function printProfiles(profiles: readonly Profile[]): Promise<void> {
+  const { profileTable } = await import('../../rootfs/hook-profile.ts');
+  for (const { hook, steps } of profiles) {
+    if (steps.length > 0) process.stderr.write(`\nTime of ${hook.resource.addr}:\n${profileTable(steps)}`);
+  }
+}
+
+async function warnNotReached({ hooks, options }: LockedApply, reached: readonly string[]): Promise<void> {
+  if (hooks.breaks === undefined) return;
+  const { notReached } = await import('../break-shell.ts');
+  const warnings = notReached(hooks.breaks, reached);
+  if (options.json !== true) await printDiagnostics(warnings, options);
+  else for (const diagnostic of warnings) sayEvent(options, { type: 'diagnostic', diagnostic }, diagnostic.summary, 'warn');
 }
 
 /** The disks of this machine that the plan writes to, looked at once more, and those of which the user has to be asked. */

@@ -109,6 +109,9 @@ export class MiniEngine {
       attachment: (wanted) => this.record(wanted).attachment?.outputs ?? {},
       progress: (message) => void this.messages.push(message),
       log: () => {},
+      warn: () => {},
+      profile: () => {},
+      openShell: async () => {},
       intend: async () => {},
     };
   }

@@ -12,6 +12,7 @@ import { createInterrupts } from '../../../src/engine/interrupts.ts';
 import type { Runtime } from '../../../src/engine/job.ts';
 import { createMachines } from '../../../src/engine/machines.ts';
 import { emitter } from '../../../src/engine/report.ts';
+import { Shells } from '../../../src/engine/shells.ts';
 import { topologicalOrder } from '../../../src/graph/dag.ts';
 import { type Kind, type Resource, UNKNOWN } from '../../../src/kinds/kind.ts';
 import { deletion, destructionOrder, diff } from '../../../src/plan/diff.ts';
@@ -118,6 +119,7 @@ function surroundings(): Surroundings {
     kinds,
     paths,
     emit: emitter((event) => events.push(event)),
+    shells: new Shells(() => {}),
     interrupts,
     machines: createMachines('this'),
     logs: at('logs'),

@@ -76,9 +76,9 @@ describe('files lent to a tree', () => {
 });
 
 test('the sandbox has namespaces of its own', () => {
-  const options = { libexec: '/l', root: '/t', run: '/r', hooks: '/h', hostname: 'web' };
+  const options = { libexec: '/l', root: '/t', run: '/r', hooks: '/h', report: '/o', hostname: 'web' };
   expect(sandboxArguments(options, ['/bin/true']).join(' ')).toBe(
-    'unshare --mount --propagation slave --pid --uts --ipc --fork --kill-child=KILL -- /l/dib-sandbox --root /t --run /r --hooks /h --hostname web -- /bin/true',
+    'unshare --mount --propagation slave --pid --uts --ipc --fork --kill-child=KILL -- /l/dib-sandbox --root /t --run /r --report /o --hooks /h --hostname web -- /bin/true',
   );
 });
 

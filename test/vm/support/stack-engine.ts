@@ -130,6 +130,9 @@ export class StackEngine {
       },
       progress: () => {},
       log: () => {},
+      warn: () => {},
+      profile: () => {},
+      openShell: async () => {},
       intend: async (marker) => {
         const record = this.record(address);
         const { attachment } = record;
