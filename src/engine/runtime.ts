@@ -57,6 +57,7 @@ async function applyRuntime(job: Job, secrets: SecretKeys): Promise<Runtime> {
     libexec,
     hookTimeout: job.options.hookTimeout,
     breaks: job.options.breaks,
+    breaksReached: new Set<string>(),
   };
   const resolve = resolver(image, realisationOf(plan));
   return {

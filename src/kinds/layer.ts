@@ -43,6 +43,8 @@ export interface LayerRuntime {
   readonly hookTimeout?: number | undefined;
   /** Where the user wants to look around. */
   readonly breaks?: BreakOptions | undefined;
+  /** Break points that this run came to. */
+  readonly breaksReached?: Set<string> | undefined;
 }
 
 /** Outputs of a layer with the key that dependents' keys are made of. */
@@ -244,7 +246,8 @@ function phaseOptions(
     logFile: context.logFile,
     timeout: runtime.hookTimeout,
     breaks: runtime.breaks,
-    partOf: sharedPhase(inputs, elementSet),
+    reached: runtime.breaksReached ?? new Set(),
+    goesOn: goesOn(inputs, elementSet),
     progress: (message) => context.progress(message),
     log: (text) => context.log(text),
     warn: (diagnostic) => context.warn(diagnostic),
@@ -257,11 +260,11 @@ function phaseOptions(
   };
 }
 
-/** install.d is made in two layers where it installs packages. */
-function sharedPhase({ layer, steps }: StepsInputs, { hooks, packages }: ElementSet): PhaseOptions['partOf'] {
+/** Whether the last phase goes on in the layer above: install.d is made in two layers where it installs packages. */
+function goesOn({ layer, steps }: StepsInputs, { hooks, packages }: ElementSet): boolean {
   const { install, uninstall } = packages['install.d'];
   const count = hooks['install.d'].length + Math.min(1, install.length) + Math.min(1, uninstall.length);
-  return { below: layer === 'install' && install.length > 0, above: layer === 'packages' && steps.length < count };
+  return layer === 'packages' && steps.length < count;
 }
 
 /** The date that tools put into what they make, as the reproducible-builds specification has it: that of the base. */

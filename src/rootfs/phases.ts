@@ -69,8 +69,10 @@ export interface PhaseOptions {
   /** Milliseconds that one step may take; absent: any time. */
   readonly timeout?: number | undefined;
   readonly breaks?: BreakOptions | undefined;
-  /** The first phase began in the layer below, or the last one goes on in the layer above. */
-  readonly partOf: { readonly below: boolean; readonly above: boolean };
+  /** Break points that this run came to, in any layer. */
+  readonly reached: Set<string>;
+  /** The last phase goes on in the layer above. */
+  readonly goesOn: boolean;
   progress(message: string): void;
   log(text: string): void;
   warn(diagnostic: Diagnostic): void;
@@ -91,8 +93,8 @@ export async function runSteps(steps: readonly PhaseStep[], options: PhaseOption
   try {
     for (const [index, step] of steps.entries()) {
       const [before, after] = [steps[index - 1], steps[index + 1]];
-      const first = before === undefined ? !options.partOf.below : before.phase !== step.phase;
-      const last = after === undefined ? !options.partOf.above : after.phase !== step.phase;
+      const first = before?.phase !== step.phase;
+      const last = after === undefined ? !options.goesOn : after.phase !== step.phase;
       await stopAt(points('before', step, first), step, session, options);
       const started = performance.now();
       options.progress(title(step));
@@ -204,7 +206,9 @@ async function stopAt(
   failure?: string,
 ): Promise<void> {
   const { breaks } = options;
-  for (const point of reached.filter((each) => breaks?.points.includes(each))) {
+  // A phase may be in two layers: it stops at the first that is made.
+  for (const point of reached.filter((each) => breaks?.points.includes(each) && !options.reached.has(each))) {
+    options.reached.add(point);
     const outside = breaks?.outside === true || isOutside(step.phase);
     const where = outside ? `on the builder; the tree is ${options.root}` : 'inside the image; hooks are below /tmp/in_target.d';
     const end = failure === undefined ? 'The build goes on when it ends.' : `${failure}.`;

@@ -70,20 +70,45 @@ test('a package that does not exist: the element that asked for it is named', ()
   writeFileSync(path, '{}\n');
 });
 
-test('a daemon that a hook leaves behind is gone, and a flood of output is in the log whole', () => {
+test('a daemon that a hook leaves behind is killed and named, and of a flood of output the log keeps both ends', () => {
   project.hook(
     'tiny',
     'install.d/50-tiny',
     'setsid sleep 31415 </dev/null >/dev/null 2>&1 &',
+    'echo the beginning',
     'head -c 60000000 /dev/zero | tr "\\0" x',
     'seq 1 200000',
   );
   const events = project.events(['apply', '--auto-approve']);
   const log = events.find((event) => event.hook?.resource.addr === 'layer.install')?.hook?.log ?? '';
-  expect(statSync(log).size).toBeGreaterThan(61_000_000);
-  expect(readFileSync(log, 'latin1')).toContain('\n199999\n200000\n');
+  expect(statSync(log).size).toBeLessThan(10_000_000);
+  const text = readFileSync(log, 'latin1');
+  expect(text).toContain('\nthe beginning\n');
+  expect(text).toMatch(/\n\[dib left out \d{8} bytes of output here\]\n/);
+  expect(text).toContain('\n199999\n200000\n');
+  expect(text).toMatch(/Time of each step:\nSECONDS {2}STEP.*\n(.*\n)* +\d+\.\d{3} {2}install\.d\/50-tiny +tiny\n/);
+  const warning = events.find((event) => event.diagnostic?.code === 'DIB_HOOK_LEFT_RUNNING')?.diagnostic;
+  expect(warning?.summary).toBe('install.d/50-tiny (tiny) left a process running');
+  expect(warning?.detail).toBe('dib killed it:\n  sleep 31415');
   expect(spawnSync('pgrep', ['--full', 'sleep 31415'], { encoding: 'utf8' }).stdout).toBe('');
   project.expectNothingLeft();
+});
+
+test('a hook that hangs is killed with all that it started, and said what it did', () => {
+  project.hook('tiny', 'install.d/50-tiny', 'echo waiting for Godot', 'trap "" TERM', 'sleep 27182');
+  const { stderr } = project.apply(['--hook-timeout', '4s'], { status: 1 });
+  expect(stderr).toContain(
+    'error[DIB_HOOK_TIMEOUT]: layer.install: The hook install.d/50-tiny of element tiny was killed after 4 s',
+  );
+  expect(stderr).toContain('sleep 27182');
+  expect(stderr).toContain('Its last line:\n    waiting for Godot');
+  expect(stderr).toContain('--hook-timeout or DIB_HOOK_TIMEOUT sets another time');
+  expect(spawnSync('pgrep', ['--full', 'sleep 27182'], { encoding: 'utf8' }).stdout).toBe('');
+  project.expectNothingLeft();
+  const bad = project.apply([], { status: 64, env: { DIB_HOOK_TIMEOUT: 'soon' } });
+  expect(bad.stderr).toContain('DIB_HOOK_TIMEOUT is soon, which is no time');
+  const cache = project.apply([], { status: 64, env: { DIB_CACHE_MAX_SIZE: 'nonsense' } });
+  expect(cache.stderr).toContain('DIB_CACHE_MAX_SIZE is nonsense, which is no size above zero');
 });
 
 test('links that a hook leaves in the tree do not lead dib to files of the builder', () => {

@@ -1,0 +1,78 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Project, smallImage } from './project.ts';
+
+const TOP = fileURLToPath(new URL('../../..', import.meta.url));
+
+let project: Project;
+beforeAll(() => {
+  project = new Project(smallImage({ elements: ['./elements/tiny'], outputs: ['tar'], block_device: undefined }));
+});
+afterAll(() => project.remove());
+
+/** Runs dib on a terminal of its own; `talk`: what is awaited there and what is then typed, in turns. */
+function onTerminal(args: readonly string[], talk: readonly string[], env: Record<string, string> = {}) {
+  const argv = [process.execPath, join(TOP, 'bin/dib.js'), ...args];
+  const result = spawnSync('python3', [join(TOP, 'test/support/terminal.py'), ...talk, '--', ...argv], {
+    cwd: project.directory,
+    env: { ...project.env({ TERM: 'xterm', NO_COLOR: '1' }), ...env },
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+    timeout: 240_000,
+  });
+  // Without what moves the cursor.
+  const escapes = new RegExp(`${String.fromCharCode(27)}\\[[?0-9;]*[A-Za-z]|\r`, 'g');
+  return { status: result.status, text: `${result.stdout}${result.stderr}`.replaceAll(escapes, '') };
+}
+
+const PROMPT = '(layer.install) / # ';
+
+test('after an error: a shell in the tree as the hook left it, with job control; ending it lets the failure stand', () => {
+  project.hook('tiny', 'install.d/50-tiny', 'touch /etc/half-done', 'exit 7');
+  const { status, text } = onTerminal(
+    ['apply', '--auto-approve', '--break', 'after-error'],
+    [PROMPT, `ls /etc/half-done; sh -c 'echo "of $IMAGE_NAME"; exec sleep 1000'\n`, 'of small', '\x03', PROMPT, 'exit 0\n'],
+  );
+  expect(text).toContain('layer.install, after-error: a shell inside the image');
+  expect(text).toContain('\n/etc/half-done\nof small\n');
+  expect(text).toContain('The hook `install.d/50-tiny` of element `tiny` failed with exit status 7');
+  expect(status).toBe(1);
+  project.expectNothingLeft();
+});
+
+test('before and after: the build goes on when the shell ends; what it changed is in this image, and not in the cache', () => {
+  project.hook('tiny', 'install.d/50-tiny', '[ ! -e /etc/mine ] || echo seen');
+  project.hook('tiny', 'cleanup.d/50-tiny', 'echo cleanup');
+  const { status, text } = onTerminal(
+    ['apply', '--auto-approve', '--break', 'before-install.d/50-tiny,after-cleanup.d'],
+    [PROMPT, 'touch /etc/mine; exit 3\n', '(layer.finalise) ', 'ls $TARGET_ROOT/etc/mine; id -u; exit\n'],
+  );
+  expect(status, text).toBe(0);
+  expect(text).toContain('layer.finalise, after-cleanup.d: a shell on the builder; the tree is ');
+  expect(text).toMatch(/\/merged\/etc\/mine\n0\n/);
+  const listed = spawnSync('tar', ['--list', '--file', project.path('small.tar'), './etc/mine'], { encoding: 'utf8' });
+  expect(listed.stdout).toBe('./etc/mine\n');
+  expect(project.planned().filter((each) => each.startsWith('layer.install'))).toEqual([]);
+  project.run(['destroy', '--auto-approve', '--outputs']);
+  expect(project.planned()).toContain('layer.install: create');
+  project.expectNothingLeft();
+});
+
+test('without a terminal: a program in place of the shell, or a refusal before anything is done', () => {
+  const refused = project.apply(['--break', 'before-install.d'], { status: 64 });
+  expect(refused.stderr).toContain('before-install.d opens a shell, and standard input is no terminal');
+  const unknown = project.apply(['--break', 'before-instal.d'], { status: 64 });
+  expect(unknown.stderr).toContain('There is no place before-instal.d to break at');
+  expect(unknown.stderr).toContain('Did you mean before-install.d?');
+  expect(existsSync(project.path('small.tar'))).toBe(false);
+  const env = { break: 'before-install.d,after-root.d', break_cmd: 'touch /etc/by-command' };
+  const { stderr } = project.apply([], { env });
+  expect(stderr).toContain('layer.install, before-install.d: a shell inside the image');
+  expect(stderr).toContain('The build did not come to after-root.d');
+  const listed = spawnSync('tar', ['--list', '--file', project.path('small.tar'), './etc/by-command'], { encoding: 'utf8' });
+  expect(listed.stdout).toBe('./etc/by-command\n');
+  project.expectNothingLeft();
+});
