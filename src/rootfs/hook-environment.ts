@@ -133,7 +133,7 @@ export function hookEnvironment(
     ...variables,
     ...Object.fromEntries(Object.keys(set.inputFiles).map((name) => [name, `${paths.hooks}/.dib/inputs/${name}`])),
     DIB_ARGS: argumentsText(set, image),
-    DIB_ENV: declarations(variables),
+    DIB_ENV: declarations(set, variables),
     ELEMENTS_PATH: elementDirectories(set).join(':'),
     IMAGE_ELEMENT_YAML: `{${set.elements.map((element) => `${JSON.stringify(element.name)}: ${JSON.stringify(element.directory)}`).join(', ')}}`,
     TMP_BUILD_DIR: paths.build,
@@ -177,11 +177,12 @@ function argumentsText(set: ElementSet, image: ImageConfig): string {
 }
 
 /** The settings of the image as bash declares them (`declare -p`); those that are secret without their values. */
-function declarations(variables: Readonly<Record<string, string>>): string {
+function declarations({ secretVariables }: ElementSet, variables: Readonly<Record<string, string>>): string {
+  const isSecret = (name: string) => isSecretName(name) || secretVariables.includes(name);
   return Object.keys(variables)
     .filter((name) => name.startsWith('DIB_'))
     .sort()
-    .map((name) => `declare -x ${name}=${isSecretName(name) ? '"(sensitive)"' : inDoubleQuotes(variables[name] as string)}`)
+    .map((name) => `declare -x ${name}=${isSecret(name) ? '"(sensitive)"' : inDoubleQuotes(variables[name] as string)}`)
     .join('\n');
 }
 

@@ -22,7 +22,8 @@ function failed(step: PhaseStep, cause: Diagnostic, options: PhaseOptions): Diag
 
 /** Command lines and output that are shown may hold what a hook was told in confidence. */
 function withoutSecrets(text: string, options: PhaseOptions): string {
-  const secrets = Object.entries(options.variables).filter(([name, value]) => isSecretName(name) && value.length >= 4);
+  const isSecret = (name: string) => isSecretName(name) || options.elementSet.secretVariables.includes(name);
+  const secrets = Object.entries(options.variables).filter(([name, value]) => isSecret(name) && value.length >= 4);
   return secrets.reduce((shown, [, value]) => shown.replaceAll(value, '(sensitive)'), text);
 }
 
