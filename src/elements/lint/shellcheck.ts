@@ -64,7 +64,7 @@ function findingOf(comment: Comment, source: SourceText | undefined): Finding & 
     rule: 'shellcheck',
     code: `DIB_LINT_SC${code}`,
     severity: level === 'error' || level === 'warning' ? level : 'warning',
-    summary: message.trim().replace(/\.$/u, ''),
+    summary: message.trim().replace(/\s*\.$/u, ''),
     help: `See https://www.shellcheck.net/wiki/SC${code}; \`# shellcheck disable=SC${code}\` before the line turns it off.`,
     range: source === undefined ? undefined : rangeOf(comment, source),
   };
