@@ -30,7 +30,7 @@ export function addPlanOptions(command: Command): Command {
       new Option('--refresh <look>', 'look whether all that is recorded is still there and as it was').choices(['true', 'false']),
     )
     .option('--refresh-only', 'only show, and record, what changed outside of dib; change nothing else')
-    .option('--upgrade', 'look at the mirror again and build from its newest packages')
+    .option('--upgrade', 'look at the mirror and at the refs of sources again, and build from what is newest there')
     .option('--state-dir <dir>', 'directory of the state (default: .dib beside image.yaml)');
 }
 

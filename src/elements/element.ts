@@ -1,5 +1,6 @@
 import type { SourceRange } from '../diagnostics/diagnostic.ts';
 import type { InputFile } from './input-files.ts';
+import type { SourceRepository } from './source-repositories.ts';
 
 /** The phases in the order in which they run (diskimage-builder's directory names). */
 export const PHASES = [
@@ -97,6 +98,10 @@ export interface ElementSet {
   readonly packages: Readonly<Record<'pre-install.d' | 'install.d' | 'post-install.d', PhasePackages>>;
   /** Per element, the flattened pkg-map of this distribution: name -> real names, '' for none. */
   readonly packageMaps: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** The flattened svc-map of this distribution: what a service is called there, by the name that elements use. */
+  readonly serviceMap: Readonly<Record<string, string>>;
+  /** What source-repositories puts into the tree, by name. */
+  readonly sources: readonly SourceRepository[];
   /** SHA-256 of the helpers that run hooks and install packages. */
   readonly libexec: string;
   /** block-device-ARCH.yaml or block-device-default.yaml of the first element that has one. */

@@ -152,6 +152,29 @@ function commit(assigned: readonly { name: string; value: string | undefined }[]
   }
 }
 
+/** The words of a line, or why they cannot be told: something other than variables would have to run, a quote is open, or a value is not known. */
+export type ExpandedLine = { readonly words: readonly string[] } | { readonly problem: 'not-static' | 'unfinished' | 'unknown' };
+
+/**
+ * Splits a line into words as a shell would, with quotes and parameter expansions resolved from `values`. Nothing is run, and no file name is expanded.
+ * A `#` at the beginning of a word begins a comment. A variable that is not set, or in `unknown`, makes the line unknown.
+ */
+export function expandLine(line: string, values: Readonly<Record<string, string>>, unknown: ReadonlySet<string>): ExpandedLine {
+  const scope: Scope = { values: new Map(Object.entries(values)), exported: new Set(), unknown: new Set(unknown) };
+  const words: string[] = [];
+  for (let rest = line.trimStart(); rest !== '' && !rest.startsWith('#'); ) {
+    const word = readWord(rest, scope);
+    if (typeof word === 'string') return { problem: word };
+    // What stops a word and is no blank is an operator of the shell.
+    if (word.rest === rest || /^;/.test(word.rest)) return { problem: 'not-static' };
+    if (word.value === undefined) return { problem: 'unknown' };
+    // The shell splits again what a variable holds.
+    words.push(...word.value.split(/\s+/).filter((part) => part !== ''));
+    rest = word.rest.trimStart();
+  }
+  return { words };
+}
+
 interface Word {
   /** Undefined when it depends on something unknown. */
   readonly value: string | undefined;

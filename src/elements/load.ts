@@ -20,6 +20,9 @@ import { reconcilePackages } from './packages.ts';
 import { collectProblems, type Problems, startOfFile } from './problems.ts';
 import { type ResolveRequest, resolveElements } from './resolve.ts';
 import { type FoundElement, indexElements } from './search.ts';
+import { loadServiceMap } from './service-map.ts';
+import { publicLocation } from './source-location.ts';
+import { readSourceRepositories, type SourceContext, type SourceRepository } from './source-repositories.ts';
 import { treeLibrary } from './tree-library.ts';
 import { checkVariables, packageListVariables, type VariableLocator } from './variables.ts';
 
@@ -89,6 +92,8 @@ export async function loadElements(request: ElementsRequest): Promise<Checked<El
     ),
     packages: reconcilePackages(entries, maps, request.packages),
     packageMaps: maps,
+    serviceMap: loadServiceMap(elements, environment.values['DISTRO_NAME'] ?? '', problems),
+    sources: sources(elements, { ...environmentOf(environment), imageDirectory: request.imageDirectory, problems }),
     libexec: libexecDigest(libexecDirectory()),
     secretVariables: secretVariables(declarations, [...Object.keys(environment.values), ...Object.keys(request.environment)]),
     blockDevice: blockDevice(elements, request.arch),
@@ -195,6 +200,17 @@ function checkDistro(
   }
 }
 
+function environmentOf({ values, unknown }: StaticEnvironment): Pick<SourceContext, 'environment' | 'unknown'> {
+  return { environment: values, unknown };
+}
+
+/** None where an element cannot be read, which is told already. */
+function sources(elements: readonly FoundElement[], context: SourceContext): SourceRepository[] {
+  return hasErrors(context.problems.list.filter(({ code }) => code === 'DIB_ELEMENT_UNREADABLE'))
+    ? []
+    : readSourceRepositories(elements, context);
+}
+
 function packageMaps(
   elements: readonly FoundElement[],
   environment: Readonly<Record<string, string>>,
@@ -260,6 +276,11 @@ function digest(set: Omit<ElementSet, 'digest'>): string {
     inputFiles: Object.fromEntries(Object.entries(set.inputFiles).map(([name, value]) => [name, value.sha256])),
     packages: set.packages as unknown as Json,
     packageMaps: set.packageMaps,
+    serviceMap: set.serviceMap,
+    sources: set.sources.map(({ element: _, range: __, ...source }) => ({
+      ...source,
+      location: publicLocation(source.location),
+    })) as unknown as Json,
     libexec: set.libexec,
     blockDevice: set.blockDevice?.text,
   });

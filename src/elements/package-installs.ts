@@ -1,10 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
 import type { SourceRange } from '../diagnostics/diagnostic.ts';
 import { quoted } from '../diagnostics/printable.ts';
 import { didYouMean, listOf } from '../diagnostics/suggest.ts';
-import type { Problems } from './problems.ts';
+import { type Problems, readText } from './problems.ts';
 import { nodeRange, parseProblems, wholeFile } from './yaml-file.ts';
 
 /** Phases in which packages can be installed. */
@@ -51,7 +51,8 @@ export function readPackageInstalls(
   for (const name of ['package-installs.json', 'package-installs.yaml']) {
     const file = join(element.directory, name);
     if (!existsSync(file)) continue;
-    const text = readFileSync(file, 'utf8');
+    const text = readText(file, 'DIB_ELEMENT_PACKAGES', problems);
+    if (text === undefined) continue;
     const lines = new LineCounter();
     const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
     if (parseProblems(document, lines, file, 'DIB_ELEMENT_PACKAGES', problems)) continue;
@@ -163,7 +164,9 @@ function installTypeMatches(wanted: string | undefined, reader: Reader): boolean
 
 /** The way in which an element or project is to be installed: `source` unless variables say otherwise. */
 export function installTypeOf(name: string, environment: Readonly<Record<string, string>>): string {
-  return environment[`DIB_INSTALLTYPE_${name.replaceAll('-', '_')}`] ?? environment['DIB_DEFAULT_INSTALLTYPE'] ?? 'source';
+  return (
+    environment[`DIB_INSTALLTYPE_${name.replace(/[^A-Za-z0-9]/g, '_')}`] ?? environment['DIB_DEFAULT_INSTALLTYPE'] ?? 'source'
+  );
 }
 
 function whenMatches(name: string, node: Node | null | undefined, reader: Reader): boolean {

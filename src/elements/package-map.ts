@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
-import type { Problems } from './problems.ts';
+import { type Problems, readText } from './problems.ts';
 import { isRecord, parseProblems, wholeFile } from './yaml-file.ts';
 
 /** Name -> names of the distribution, several separated by blanks, '' for none. */
@@ -41,7 +41,8 @@ export function distroFamily(distro: string): string | undefined {
 export function loadPackageMap(directory: string, distro: string, release: string, problems: Problems): PackageMap | undefined {
   const file = join(directory, 'pkg-map');
   if (!existsSync(file)) return undefined;
-  const text = readFileSync(file, 'utf8');
+  const text = readText(file, 'DIB_ELEMENT_PKG_MAP', problems);
+  if (text === undefined) return undefined;
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (parseProblems(document, lines, file, 'DIB_ELEMENT_PKG_MAP', problems)) return undefined;

@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
 import type { Diagnostic, RelatedLocation, SourceRange } from '../diagnostics/diagnostic.ts';
-import { printable } from '../diagnostics/printable.ts';
+import { printable, quotedPath } from '../diagnostics/printable.ts';
 
 /** Collects diagnostics while elements are read, so that all problems are told at once. */
 export interface Problems {
@@ -37,4 +38,20 @@ export function startOfFile(file: string): SourceRange {
 /** What the operating system answered, as a sentence. */
 export function systemMessage(error: unknown): string {
   return `The system says: ${printable(error instanceof Error ? error.message : String(error))}.`;
+}
+
+/** The text of a file of an element; undefined, and told, where it cannot be read. */
+export function readText(file: string, code: string, problems: Problems): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    problems.error({
+      code,
+      summary: `${quotedPath(file)} cannot be read`,
+      detail: systemMessage(error),
+      help: 'It has to be a file that you may read.',
+      range: startOfFile(file),
+    });
+    return undefined;
+  }
 }

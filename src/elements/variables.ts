@@ -48,7 +48,7 @@ const HOOK_VARIABLES: ReadonlySet<string> = new Set([
 ]);
 
 /** Families of variables whose names end in the name of something else. */
-const PREFIXES = /^DIB_(INSTALLTYPE|REPOTYPE|REPOLOCATION|REPOREF)_/;
+const PREFIXES = /^DIB_(INSTALLTYPE|REPOTYPE|REPOLOCATION|REPOREF|REPOSHA256)_/;
 
 /** Whether scripts may read a variable that no element declares: dib sets it, or says what it means. */
 export function isProvidedVariable(name: string): boolean {

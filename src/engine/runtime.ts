@@ -11,6 +11,7 @@ import type { Outputs, Realisation, Resource } from '../kinds/kind.ts';
 import type { KeyedLayerOutputs } from '../kinds/layer.ts';
 import { kindRegistry } from '../kinds/registry.ts';
 import type { SecretKeys } from '../kinds/secret-keys.ts';
+import type { SourceOutputs } from '../kinds/source.ts';
 import { expand, layoutFacts } from '../plan/expand.ts';
 import { bindingOf } from '../plan/make-plan.ts';
 import type { Facts, Plan } from '../plan/plan.ts';
@@ -41,6 +42,8 @@ function recordRuntime(job: Job, secrets: SecretKeys): Runtime {
 
 async function applyRuntime(job: Job, secrets: SecretKeys): Promise<Runtime> {
   const { paths, plan } = job;
+  // What is unpacked and checked out has the same modes whoever builds it.
+  process.umask(0o022);
   const image = await readPlanned(plan);
   await mkdir(paths.scratch, { recursive: true });
   const runner = createRunner();
@@ -119,9 +122,15 @@ function resolver(image: Prepared, realisation: Readonly<Record<string, Realisat
 /** An existing disk tells who it is, the base what the mirror had, the last layer how much there is to store. */
 function factsFrom(resource: Resource, outputs: Outputs): Facts | undefined {
   if (resource.kind === 'disk') return { devices: { [resource.name]: identityOf(outputs) } };
+  if (resource.kind === 'source') return sourceFacts(resource, outputs as SourceOutputs);
   if (resource.kind !== 'layer') return undefined;
   const { key, mirrorDigest, epoch, usage } = outputs as Partial<KeyedLayerOutputs>;
   const base: Facts = mirrorDigest === undefined ? {} : { mirrorDigest, epoch };
   const measured: Facts = usage === undefined || key === undefined ? {} : { usage: { layer: key, mounts: usage } };
   return { ...base, ...measured };
+}
+
+/** What a source was found to be; what its declaration says is in no need of being remembered, and does no harm. */
+function sourceFacts({ name }: Resource, { identity, revision }: SourceOutputs): Facts {
+  return { sources: { [name]: { identity, revision } } };
 }

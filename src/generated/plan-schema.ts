@@ -437,6 +437,24 @@ export interface Facts {
     [k: string]: DeviceIdentity;
   };
   /**
+   * What was found at source repositories, by name.
+   */
+  sources?: {
+    /**
+     * One source.
+     */
+    [k: string]: {
+      /**
+       * SHA-256 of type, location and ref: of what it was found.
+       */
+      identity: string;
+      /**
+       * Commit, or SHA-256 of what is downloaded.
+       */
+      revision: string;
+    };
+  };
+  /**
    * Fingerprints of the keys of LUKS containers, by name of the container.
    */
   luksKeys?: {

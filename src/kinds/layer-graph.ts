@@ -9,6 +9,7 @@ import { movingReference, treeDigest } from '../rootfs/trees/digest.ts';
 import { jsonDigest } from '../util/hash.ts';
 import type { JsonObject } from '../util/json.ts';
 import { type Resource, UNKNOWN } from './kind.ts';
+import { sourceAddress } from './source-graph.ts';
 
 /** Raised when dib itself makes layers differently, so that old ones are not taken for new ones. */
 const RECIPE = 1;
@@ -45,8 +46,16 @@ export type LayerStep =
       /** No initramfs is made yet: the step `initramfs` follows. */
       readonly initramfs?: 'later';
     }
+  /** Puts what the sources hold into the tree. */
+  | { readonly run: 'sources'; readonly phase: Phase; readonly sources: readonly SourceStep[] }
   /** Makes every initramfs anew, with copies of the system's files. */
   | { readonly run: 'initramfs'; readonly phase: Phase };
+
+/** A source and where it goes. */
+export interface SourceStep extends JsonObject {
+  readonly name: string;
+  readonly destinations: readonly string[];
+}
 
 /** Inputs of every other layer. */
 export interface StepsInputs extends JsonObject {
@@ -86,6 +95,9 @@ const PACKAGE_STEPS = {
   'install.d': { install: '01-package-installs', uninstall: '99-package-uninstalls' },
   'post-install.d': { install: '00-package-installs', uninstall: '95-package-uninstalls' },
 } as const;
+
+/** Where source-repositories stands among the hooks of extra-data.d, as under diskimage-builder. */
+const SOURCES_STEP = '98-source-repositories';
 
 /** Where making the initramfs stands among the hooks of finalise.d: before the boot loader's, which look for it. */
 const INITRAMFS_STEP = '45-initramfs';
@@ -127,7 +139,7 @@ export function layerResources(set: ElementSet, image: ImageConfig, options: Lay
   const packagesEnd = install.findIndex((step) => step.run === 'install') + 1;
   const plan: [StepsInputs['layer'], readonly LayerStep[]][] = [
     ['root', hookSteps(set, 'root.d')],
-    ['pre-install', [...hookSteps(set, 'extra-data.d'), ...phaseSteps(set, 'pre-install.d', later)]],
+    ['pre-install', [...extraDataSteps(set), ...phaseSteps(set, 'pre-install.d', later)]],
     ['packages', install.slice(0, packagesEnd)],
     ['install', install.slice(packagesEnd)],
     ['post-install', [...phaseSteps(set, 'post-install.d', later), ...hookSteps(set, 'post-root.d')]],
@@ -194,7 +206,7 @@ function stepsResource(
     kind: 'layer',
     name: layer,
     inputs,
-    dependsOn: below === undefined ? [] : [below],
+    dependsOn: [...(below === undefined ? [] : [below]), ...sourcesOf(steps)],
     description: describe(layer, steps, set, options),
   };
 }
@@ -203,6 +215,7 @@ function filesDigest(set: ElementSet): string {
   return jsonDigest({
     files: set.files.map((file) => [file.path, file.sha256, file.executable, file.link ?? null]),
     packageMaps: set.packageMaps,
+    ...(Object.keys(set.serviceMap).length === 0 ? {} : { serviceMap: set.serviceMap }),
   });
 }
 
@@ -214,6 +227,19 @@ function hookSteps(set: ElementSet, phase: Phase): LayerStep[] {
     element: hook.element,
     sha256: hook.sha256,
   }));
+}
+
+/** Addresses of the sources that steps put into the tree. */
+export function sourcesOf(steps: readonly LayerStep[]): string[] {
+  return steps.flatMap((step) => (step.run === 'sources' ? step.sources.map(({ name }) => sourceAddress(name)) : []));
+}
+
+function extraDataSteps(set: ElementSet): LayerStep[] {
+  const hooks = hookSteps(set, 'extra-data.d');
+  if (set.sources.length === 0) return hooks;
+  const later = hooks.findIndex((step) => step.run === 'hook' && compareHookNames(step.name, SOURCES_STEP) > 0);
+  const sources = set.sources.map(({ name, destinations }) => ({ name, destinations }));
+  return hooks.toSpliced(later === -1 ? hooks.length : later, 0, { run: 'sources', phase: 'extra-data.d', sources });
 }
 
 function finaliseSteps(set: ElementSet, { initramfsFiles }: LayerGraphOptions): LayerStep[] {
@@ -246,6 +272,7 @@ function describe(
   const lists: [string, readonly string[]][] = [
     ['package', packages('install')],
     ['removed package', packages('uninstall')],
+    ['source', sourcesOf(steps).map((address) => address.slice('source.'.length))],
     ['hook', hooks],
   ];
   const used = lists.filter(([, names]) => names.length > 0);

@@ -25,7 +25,10 @@ import {
   type LayerStep,
   nativeDistro,
   type StepsInputs,
+  sourcesOf,
 } from './layer-graph.ts';
+import { placeSources } from './place-sources.ts';
+import type { SourceOutputs } from './source.ts';
 
 /** 2000-01-01, for trees whose origin has no date. */
 const FALLBACK_EPOCH = 946_684_800;
@@ -91,6 +94,7 @@ function plannedCommands(inputs: LayerInputs): readonly Command[] {
 function plannedArguments(step: LayerStep): readonly string[] {
   if (step.run === 'hook') return [`${step.phase}/${step.name}`];
   if (step.run === 'initramfs') return INITRAMFS_COMMAND;
+  if (step.run === 'sources') return ['source-repositories', ...step.sources.flatMap(({ destinations }) => destinations)];
   return ['install-packages', ...(step.run === 'install' ? [] : ['-e']), ...step.packages];
 }
 
@@ -142,8 +146,10 @@ function outputsOf(layer: CachedLayer): KeyedLayerOutputs {
 
 /** The same document that the planner makes: kind, inputs and the keys of dependencies. */
 function keyDocument(inputs: LayerInputs, context: ActionContext): KeyDocument {
-  const below = isBootstrap(inputs) ? undefined : inputs.below;
-  const dependencies = below === undefined ? {} : { [below]: (context.outputs(below) as KeyedLayerOutputs).key };
+  const below = isBootstrap(inputs) || inputs.below === undefined ? [] : [inputs.below];
+  const sources = isBootstrap(inputs) ? [] : sourcesOf(inputs.steps);
+  const keyOf = (address: string) => (context.outputs(address) as KeyedLayerOutputs).key;
+  const dependencies = Object.fromEntries([...below, ...sources].map((address) => [address, keyOf(address)]));
   return { kind: 'layer', inputs, dependencies };
 }
 
@@ -178,7 +184,8 @@ async function buildSteps(
 ): Promise<CachedLayer> {
   const document = keyDocument(inputs, context);
   const below = inputs.below === undefined ? [] : (context.outputs(inputs.below) as KeyedLayerOutputs).layers;
-  await runtime.cache.pin(below);
+  const sources = sourcesOf(inputs.steps).flatMap((address) => (context.outputs(address) as SourceOutputs).layers);
+  await runtime.cache.pin([...below, ...sources]);
   const snapshot = await runtime.snapshotter.write(building, below);
   await mkdir(context.paths.scratch, { recursive: true });
   const scratch = await mkdtemp(join(context.paths.scratch, 'layer-'));
@@ -241,6 +248,15 @@ function phaseOptions(
     cache: cache.directory,
     additions: below.map((id) => join(layersDirectory(cache.directory), id, 'hooks')).filter((path) => existsSync(path)),
     saveAdditions: join(building.directory, 'hooks'),
+    placeSources: () =>
+      placeSources({
+        set: elementSet,
+        imageName: image.name,
+        cache: cache.directory,
+        root,
+        outputs: (source) => context.outputs(source) as SourceOutputs,
+        address: context.address,
+      }),
     refresh: stale ? distro.refreshCommand() : undefined,
     address: context.address,
     logFile: context.logFile,

@@ -4,6 +4,7 @@ import { diskKinds } from './disk-kinds.ts';
 import type { Kind } from './kind.ts';
 import { type LayerRuntime, layerKind } from './layer.ts';
 import { NO_KEYS, type SecretKeys } from './secret-keys.ts';
+import { sourceKind } from './source.ts';
 
 /** What kinds need besides their inputs to make and attach things; planning and destroying do without. */
 export interface KindServices {
@@ -22,6 +23,7 @@ const NO_TREES: TreeMounter = {
 /** Every kind of resource by name. */
 export function kindRegistry(services?: KindServices): ReadonlyMap<string, Kind> {
   const { trees = NO_TREES, layers, secrets = NO_KEYS, devices = new DeviceGuard([]) } = services ?? {};
-  const kinds = [layerKind(layers), ...diskKinds({ trees, secrets, devices })];
+  const fetching = layers === undefined ? undefined : { sources: layers.elementSet.sources, cache: layers.cache };
+  const kinds = [layerKind(layers), sourceKind(fetching), ...diskKinds({ trees, secrets, devices })];
   return new Map(kinds.map((kind) => [kind.kind, kind]));
 }

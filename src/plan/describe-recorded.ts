@@ -7,6 +7,8 @@ export function describeRecorded({ kind, inputs, outputs, key }: RecordedResourc
   switch (kind) {
     case 'layer':
       return key === '' ? '' : `layer ${key.slice(0, 12)} of the cache`;
+    case 'source':
+      return `${text(inputs['type'])} ${text(inputs['location'])} ${text(outputs['revision']).slice(0, 12)}`;
     case 'local_loop':
       return `disk file${sized(inputs, 'size')}`;
     case 'disk':

@@ -11,6 +11,7 @@ import { topologicalOrder } from '../graph/dag.ts';
 import { diskResources } from '../kinds/disk-graph.ts';
 import { type Realisation, type Resource, UNKNOWN } from '../kinds/kind.ts';
 import { layerResources } from '../kinds/layer-graph.ts';
+import { sourceResources } from '../kinds/source-graph.ts';
 import type { LayoutFacts } from '../rootfs/hook-environment.ts';
 import { type ResourceKey, resourceKeys } from './keys.ts';
 import type { Facts, PlannedDisk } from './plan.ts';
@@ -51,6 +52,7 @@ const FALLBACK_EPOCH = 946_684_800;
 export function expand(image: Prepared, options: ExpandOptions): Expansion {
   const { config, elements } = image;
   const devices = withSectors(image.devices, options.facts.devices);
+  const sources = sourceResources(elements, options.facts.sources);
   const layers = layerResources(elements, config, {
     systemFiles: systemFiles(devices),
     initramfsFiles: filesOfInitramfs(devices),
@@ -60,8 +62,9 @@ export function expand(image: Prepared, options: ExpandOptions): Expansion {
   const tree = layers.at(-1)?.address as string;
   // An archive alone needs no disk; fstab is written all the same, as it may become one.
   const wanted = becomesDisk(config, devices) ? devices : NO_DEVICES;
-  const { stack, diagnostics } = place(wanted, resourceKeys(layers).get(tree)?.key, image, options);
+  const { stack, diagnostics } = place(wanted, resourceKeys([...sources, ...layers]).get(tree)?.key, image, options);
   const resources = topologicalOrder([
+    ...sources,
     ...layers,
     ...diskResources({
       devices: wanted,

@@ -34,7 +34,7 @@ function byName(value: Json | undefined): JsonObject | undefined {
 function nameOf(item: JsonObject): string | undefined {
   const { run, phase, name } = item;
   if (run === 'hook') return `${phase}/${name}`;
-  if (run === 'initramfs') return 'initramfs';
+  if (run === 'initramfs' || run === 'sources') return run;
   if (typeof run === 'string') return `${run === 'install' ? 'packages' : 'removed packages'} of ${phase}`;
   return typeof name === 'string' ? name : undefined;
 }

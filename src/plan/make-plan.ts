@@ -10,6 +10,7 @@ import { type HostFiles, hostFiles } from '../host/files.ts';
 import type { Kind, Paths, Realisation, RecordedResource, Requirement, Resource } from '../kinds/kind.ts';
 import { baseDigest, bootstrapInputs, nativeDistro } from '../kinds/layer-graph.ts';
 import { containersOf } from '../kinds/luks-content.ts';
+import { declaredRevision, type KnownSources, sourceAddress, sourceIdentity } from '../kinds/source-graph.ts';
 import { cachedKeys, findBase, layerId, readLayer } from '../rootfs/cache-layout.ts';
 import { jsonDigest } from '../util/hash.ts';
 import type { Json } from '../util/json.ts';
@@ -72,7 +73,8 @@ export async function makePlan(request: PlanRequest): Promise<MadePlan> {
   const { fingerprints, warnings } = await keyFingerprints(image.devices.luks, image.directory, past.facts.luksKeys ?? {});
   const luksKeys = image.devices.luks.length === 0 ? undefined : fingerprints;
   const seen = await seeDisks(image.devices, past.resources);
-  const known = { ...knownFacts(image, past, paths.cache, options.upgrade), luksKeys, ...deviceFacts(seen, past.facts) };
+  const sources = knownSources(image, past.facts, paths.cache, options.upgrade);
+  const known = { ...knownFacts(image, past, paths.cache, options.upgrade), luksKeys, sources, ...deviceFacts(seen, past.facts) };
   const names = Object.fromEntries(Object.entries(realisation).map(([disk, chosen]) => [disk, chosen.name]));
   const { expansion, facts } = expandMeasured(image, known, paths.cache, { realisation: names, places });
   if (hasErrors(expansion.diagnostics)) throw new DibError(expansion.diagnostics);
@@ -89,7 +91,7 @@ export async function makePlan(request: PlanRequest): Promise<MadePlan> {
     presence: refreshed.presence,
     cachedKeys: cachedKeys(paths.cache),
     kinds,
-    replace: new Set([...withContainers(options.replace, expansion), ...(options.upgrade ? ['layer.bootstrap'] : [])]),
+    replace: new Set([...withContainers(options.replace, expansion), ...(options.upgrade ? lookedAtAgain(image) : [])]),
     target: new Set(options.target),
   });
   const judged = judgeDisks(seen, { written: writtenDisks(changes), applying: false, places });
@@ -236,6 +238,24 @@ function knownFacts(image: Prepared, past: Past, cache: string, upgrade: boolean
   const distro = nativeDistro(image.elements, image.config);
   const base = distro === undefined ? undefined : findBase(cache, baseDigest(bootstrapInputs(distro)));
   return base?.mirrorDigest === undefined ? rest : { ...rest, mirrorDigest: base.mirrorDigest, epoch: base.epoch };
+}
+
+/** What was found at the sources of this image that do not say it themselves: by this state, else by whoever filled the cache. */
+function knownSources(image: Prepared, facts: Facts, cache: string, upgrade: boolean): KnownSources | undefined {
+  const open = upgrade ? [] : image.elements.sources.filter((source) => declaredRevision(source) === undefined);
+  const known = open.flatMap((source) => {
+    const identity = sourceIdentity(source);
+    const recorded = facts.sources?.[source.name];
+    const revision = recorded?.identity === identity ? recorded.revision : findBase(cache, identity)?.revision;
+    return revision === undefined ? [] : [[source.name, { identity, revision }] as const];
+  });
+  return known.length === 0 ? undefined : Object.fromEntries(known);
+}
+
+/** Addresses of what --upgrade asks about again: the mirror, and refs that may have moved. */
+function lookedAtAgain(image: Prepared): string[] {
+  const open = image.elements.sources.filter((source) => declaredRevision(source) === undefined);
+  return ['layer.bootstrap', ...open.map(({ name }) => sourceAddress(name))];
 }
 
 /**

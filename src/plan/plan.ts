@@ -2,6 +2,7 @@ import type { DeviceIdentity } from '../blockdev/device-facts.ts';
 import type { ImageConfig } from '../config/image.ts';
 import type { Command } from '../exec/command.ts';
 import type { KeyDocument, Realisation, Requirement } from '../kinds/kind.ts';
+import type { KnownSources } from '../kinds/source-graph.ts';
 import type { Json, JsonObject } from '../util/json.ts';
 
 /** In Terraform's words: one or two verbs, so that policies can look for `delete`. */
@@ -78,6 +79,8 @@ export interface Facts extends JsonObject {
   readonly usage?: TreeUsage | undefined;
   /** Fingerprints of the keys of LUKS containers, by name of the container. */
   readonly luksKeys?: { readonly [name: string]: string } | undefined;
+  /** What was found at sources whose declaration does not say it, by name. */
+  readonly sources?: KnownSources | undefined;
   /** Who the existing disks are, by name, as they were last seen. */
   readonly devices?: { readonly [disk: string]: DeviceIdentity } | undefined;
 }

@@ -129,7 +129,8 @@ function bootDiagnostics(
 function diskimageBuilderVariables(environment: NodeJS.ProcessEnv): Record<string, string> {
   return Object.fromEntries(
     Object.entries(environment).filter(
-      (entry): entry is [string, string] => /^DIB_/.test(entry[0]) && !OWN_VARIABLES.has(entry[0]) && entry[1] !== undefined,
+      (entry): entry is [string, string] =>
+        /^(DIB_|NO_SOURCE_REPOSITORIES$)/.test(entry[0]) && !OWN_VARIABLES.has(entry[0]) && entry[1] !== undefined,
     ),
   );
 }

@@ -11,9 +11,11 @@ export interface LayerMeta extends JsonObject {
   readonly key: string;
   /** For people: `layer.packages of web`. */
   readonly description: string;
-  /** Digest of the inputs of a base without the mirror's digest: by it a base is found before the mirror was asked. */
+  /** Digest of the inputs of a base without the mirror's digest (of a source: without its revision): by it one is found before anybody was asked. */
   readonly base?: string | undefined;
   readonly mirrorDigest?: string | undefined;
+  /** Of a source: its commit, or the SHA-256 of the download. */
+  readonly revision?: string | undefined;
   /** Of a base: seconds since 1970, the newest date of its package index. */
   readonly epoch?: number | undefined;
   /** Of a last layer: what each file system has to hold, by mount point. */
@@ -86,7 +88,7 @@ export function cachedKeys(cache: string): Set<string> {
   return new Set(layers.filter((layer) => layer.layers.every((id) => ids.has(id))).map((layer) => layer.key));
 }
 
-/** The newest base whose inputs, leaving out the mirror's digest, have this digest. Needs no root. */
+/** The newest base or source whose inputs, leaving out the mirror's digest or the revision, have this digest. Needs no root. */
 export function findBase(cache: string, partialKeyDigest: string): CachedLayer | undefined {
   return listLayers(cache)
     .filter((layer) => layer.base === partialKeyDigest)

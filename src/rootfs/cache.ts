@@ -30,7 +30,10 @@ export interface Building {
 }
 
 /** What commit is told of a layer; the rest of its metadata is measured. */
-export type NewLayer = Pick<LayerMeta, 'key' | 'description' | 'base' | 'mirrorDigest' | 'epoch' | 'usage' | 'form'> & {
+export type NewLayer = Pick<
+  LayerMeta,
+  'key' | 'description' | 'base' | 'mirrorDigest' | 'revision' | 'epoch' | 'usage' | 'form'
+> & {
   /** Ids of the layers below, from the lowest. */
   readonly below: readonly string[];
   readonly keyDocument: JsonObject;
@@ -125,6 +128,7 @@ export class LayerCache {
       description: layer.description,
       base: layer.base,
       mirrorDigest: layer.mirrorDigest,
+      revision: layer.revision,
       epoch: layer.epoch,
       usage: layer.usage,
       form: layer.form,

@@ -3,10 +3,10 @@ import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { printable, quoted, quotedPath } from '../diagnostics/printable.ts';
 import { isDeviceAddress, type PackageRequest, type PhasePackages } from '../elements/element.ts';
 import { quoteCommand } from '../exec/quote.ts';
-import type { PhaseOptions, PhaseStep } from './phases.ts';
+import type { PhaseOptions, ProcessStep } from './phases.ts';
 
 /** The failure of a process (DIB_EXEC_FAILED, DIB_EXEC_TIMEOUT) told as that of what the user knows: a hook, packages, the initramfs. */
-export function stepFailed(step: PhaseStep, cause: Diagnostic, options: PhaseOptions): Diagnostic {
+export function stepFailed(step: ProcessStep, cause: Diagnostic, options: PhaseOptions): Diagnostic {
   const late = cause.code === 'DIB_EXEC_TIMEOUT';
   const told = { ...cause, detail: withoutSecrets(cause.detail ?? '', options) };
   const diagnostic = failed(step, told, options);
@@ -15,7 +15,7 @@ export function stepFailed(step: PhaseStep, cause: Diagnostic, options: PhaseOpt
   return { ...diagnostic, code: 'DIB_HOOK_TIMEOUT', help: `${help}\n${diagnostic.help ?? ''}` };
 }
 
-function failed(step: PhaseStep, cause: Diagnostic, options: PhaseOptions): Diagnostic {
+function failed(step: ProcessStep, cause: Diagnostic, options: PhaseOptions): Diagnostic {
   if (step.run === 'hook') return hookFailed(step, cause, options);
   return step.run === 'initramfs' ? initramfsFailed(cause, options) : packagesFailed(step, cause, options);
 }
@@ -38,7 +38,7 @@ function readLog(options: PhaseOptions): string {
     : `\nTo read the whole log:\n  ${quoteCommand({ argv: ['less', '+G', options.logFile] })}`;
 }
 
-function hookFailed(step: PhaseStep & { run: 'hook' }, cause: Diagnostic, options: PhaseOptions): Diagnostic {
+function hookFailed(step: ProcessStep & { run: 'hook' }, cause: Diagnostic, options: PhaseOptions): Diagnostic {
   const hook = options.elementSet.hooks[step.phase].find((candidate) => candidate.name === step.name);
   return {
     code: 'DIB_HOOK_FAILED',
@@ -62,7 +62,7 @@ function initramfsFailed(cause: Diagnostic, options: PhaseOptions): Diagnostic {
 }
 
 function packagesFailed(
-  step: PhaseStep & { run: 'install' | 'uninstall' },
+  step: ProcessStep & { run: 'install' | 'uninstall' },
   cause: Diagnostic,
   options: PhaseOptions,
 ): Diagnostic {

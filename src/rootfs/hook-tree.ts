@@ -38,6 +38,7 @@ export function writeHookTree(directory: string, set: ElementSet, libexec: strin
   }
   for (const [name, file] of Object.entries(set.inputFiles)) copyInput(file.path, join(directory, '.dib/inputs', name));
   writePackageMaps(join(directory, '.dib/pkg-map'), set);
+  writeFileSync(join(directory, '.dib/svc-map'), tabLines(set.serviceMap));
   for (const addition of additions) cpSync(addition, directory, { recursive: true, verbatimSymlinks: true, force: true });
 }
 
@@ -45,11 +46,16 @@ export function writeHookTree(directory: string, set: ElementSet, libexec: strin
 function writePackageMaps(directory: string, set: ElementSet): void {
   mkdirSync(directory, { recursive: true });
   for (const [element, map] of Object.entries(set.packageMaps)) {
-    const lines = Object.keys(map)
-      .sort()
-      .map((name) => `${name}\t${map[name] ?? ''}\n`);
-    writeFileSync(join(directory, element), lines.join(''));
+    writeFileSync(join(directory, element), tabLines(map));
   }
+}
+
+/** `name<TAB>value` a line, by name. */
+function tabLines(map: Readonly<Record<string, string>>): string {
+  const lines = Object.keys(map)
+    .sort()
+    .map((name) => `${name}\t${map[name] ?? ''}\n`);
+  return lines.join('');
 }
 
 function copy(source: string, target: string, executable: boolean): void {

@@ -29,7 +29,11 @@ export type PhaseStep =
       /** No initramfs is made for it: the step `initramfs` follows. */
       readonly initramfs?: 'later';
     }
+  | { readonly run: 'sources'; readonly phase: Phase }
   | { readonly run: 'initramfs'; readonly phase: Phase };
+
+/** One that is a process. */
+export type ProcessStep = Exclude<PhaseStep, { run: 'sources' }>;
 
 /** What makes the initramfs of every kernel anew, inside the tree. */
 export const INITRAMFS_COMMAND: readonly string[] = ['regenerate-initramfs'];
@@ -61,6 +65,8 @@ export interface PhaseOptions {
   readonly additions: readonly string[];
   /** Where additions by extra-data.d hooks of this layer are kept. */
   readonly saveAdditions: string;
+  /** Puts the sources of the layer into the tree: the step `sources`. */
+  placeSources?(): void;
   /** Program and arguments that bring package lists up to date before the first packages, if they are out of date. */
   readonly refresh?: readonly string[] | undefined;
   readonly address: string;
@@ -128,6 +134,10 @@ async function runStep(
   runner: Runner,
 ): Promise<void> {
   const { timeout } = options;
+  if (step.run === 'sources') {
+    options.placeSources?.();
+    return;
+  }
   if (step.run === 'hook' && isOutside(step.phase)) {
     const command = hookOutside([hookPath(step.phase, step.name, session, true)], session);
     await attempt(step, options, () => runner.run(command, { timeout }));
@@ -142,7 +152,7 @@ async function runStep(
   }
 }
 
-function command(step: PhaseStep, session: HookSession): Command {
+function command(step: ProcessStep, session: HookSession): Command {
   if (step.run === 'hook') return hookInside([hookPath(step.phase, step.name, session, false)], session);
   if (step.run === 'initramfs') return insideCommand([`${GUEST_HOOKS}/.dib/guest/${INITRAMFS_COMMAND.join(' ')}`], session);
   const later = step.initramfs === 'later' ? ['--later'] : [];
@@ -163,7 +173,7 @@ function title(step: PhaseStep): string {
 function timedName(step: PhaseStep): Omit<TimedStep, 'seconds'> {
   const { phase } = step;
   if (step.run === 'hook') return { phase, name: step.name, element: step.element };
-  if (step.run === 'initramfs') return { phase, name: 'initramfs' };
+  if (step.run === 'initramfs' || step.run === 'sources') return { phase, name: step.run };
   return { phase, name: `${step.run} ${step.packages.length} package${step.packages.length === 1 ? '' : 's'}` };
 }
 
@@ -175,7 +185,7 @@ const FAILURES: ReadonlySet<string> = new Set([
 ]);
 
 /** Failures of processes, told as failures of hooks. */
-async function attempt(step: PhaseStep, options: PhaseOptions, run: () => Promise<unknown>): Promise<void> {
+async function attempt(step: ProcessStep, options: PhaseOptions, run: () => Promise<unknown>): Promise<void> {
   try {
     await run();
   } catch (error) {

@@ -107,7 +107,8 @@ function overlaid(base: JsonObject, over: JsonObject): JsonObject {
 /** Facts that a resource gave; others stay. */
 export function setFacts(state: State, facts: Facts): State {
   const devices = facts.devices && { devices: { ...state.facts.devices, ...facts.devices } };
-  return { ...state, facts: { ...state.facts, ...facts, ...devices } };
+  const sources = facts.sources && { sources: { ...state.facts.sources, ...facts.sources } };
+  return { ...state, facts: { ...state.facts, ...facts, ...devices, ...sources } };
 }
 
 function edit(state: State, address: string, change: (resource: RecordedResource) => RecordedResource): State {
