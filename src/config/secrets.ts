@@ -23,13 +23,23 @@ export function secretFingerprint(name: string, value: string): string {
   return fingerprint;
 }
 
-/** The variables with every secret value replaced by its fingerprint: those whose names say so, and those declared secret. */
+/** The variables with every secret replaced by its fingerprint: values whose names say so or that are declared secret, and users and passwords of URLs. */
 export function maskSecrets(
   variables: Readonly<Record<string, string>>,
   declared: readonly string[] = [],
 ): Record<string, string> {
   const isSecret = (name: string): boolean => isSecretName(name) || declared.includes(name);
   return Object.fromEntries(
-    Object.entries(variables).map(([name, value]) => [name, isSecret(name) ? secretFingerprint(name, value) : value]),
+    Object.entries(variables).map(([name, value]) => [
+      name,
+      isSecret(name) ? secretFingerprint(name, value) : maskUrls(name, value),
+    ]),
+  );
+}
+
+/** Users of http and ftp often are tokens; of other schemes (`ssh://git@...`) only a password is a secret. */
+function maskUrls(name: string, value: string): string {
+  return value.replace(/\b([a-z][a-z0-9+.-]*):\/\/([^/\s@]+)@/gi, (url, scheme: string, login: string) =>
+    /^(https?|ftps?)$/i.test(scheme) || login.includes(':') ? `${scheme}://${secretFingerprint(name, login)}@` : url,
   );
 }

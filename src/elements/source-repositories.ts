@@ -28,6 +28,8 @@ export interface SourceRepository {
   readonly element: string;
   /** Where it is declared. */
   readonly range: SourceRange;
+  /** What stands there has a user, and so perhaps a password. */
+  readonly sensitive?: boolean;
 }
 
 /** What lines are read against. */
@@ -97,9 +99,28 @@ function readDeclarations(element: FoundElement, file: string, context: SourceCo
     const line = match[0];
     const from = match.index + line.length - line.trimStart().length;
     const range = offsetRange(file, lines, from, match.index + line.trimEnd().length);
-    const source = readLine(line, element.name, range, context);
-    if (source !== undefined) found.push(source);
+    const source = readLine(
+      line,
+      element.name,
+      range,
+      hasLogin(line) ? { ...context, problems: hiding(context.problems) } : context,
+    );
+    if (source !== undefined) found.push(hasLogin(line) ? { ...source, sensitive: true } : source);
   }
+}
+
+/** Whether a line has a URL with a user, and so perhaps a password. */
+function hasLogin(line: string): boolean {
+  return /:\/\/[^/\s@]+@/.test(line);
+}
+
+/** Problems whose places are not shown. */
+function hiding(problems: Problems): Problems {
+  return {
+    list: problems.list,
+    error: (problem) => problems.error({ ...problem, sensitive: true }),
+    warning: (problem) => problems.warning({ ...problem, sensitive: true }),
+  };
 }
 
 function readLine(line: string, element: string, range: SourceRange, context: SourceContext): SourceRepository | undefined {
@@ -302,11 +323,16 @@ function unite(found: readonly SourceRepository[], problems: Problems): SourceRe
         summary: `The source ${quoted(source.name)} is declared twice, and differently`,
         detail: `Once as ${described(first)}, once as ${described(source)}.`,
         help: 'Give one of them another name, or leave out one of the elements.',
-        range: source.range,
+        ...placeOf(source),
         related: [{ message: 'the other declaration', range: first.range }],
       });
   }
   return [...sources.values()];
+}
+
+/** Where a source is declared, for diagnostics. */
+export function placeOf({ range, sensitive }: SourceRepository): { readonly range: SourceRange; readonly sensitive?: boolean } {
+  return sensitive === true ? { range, sensitive } : { range };
 }
 
 function described({ type, location, ref }: SourceRepository): string {

@@ -4,7 +4,7 @@ import { fail } from '../diagnostics/errors.ts';
 import { quoted, quotedPath } from '../diagnostics/printable.ts';
 import type { ElementSet } from '../elements/element.ts';
 import { publicLocation } from '../elements/source-location.ts';
-import type { SourceRepository } from '../elements/source-repositories.ts';
+import { placeOf, type SourceRepository } from '../elements/source-repositories.ts';
 import { layerTree } from '../rootfs/cache-layout.ts';
 import { copyEntry, copyInside, makeDirectoryInside, NotADirectory } from '../rootfs/copy-inside.ts';
 import { directoryInside, resolveInside, writeInside } from '../rootfs/inside.ts';
@@ -79,7 +79,7 @@ function occupied(source: SourceRepository, path: string, placement: SourcePlace
     summary: `The source ${quoted(source.name)} cannot be put at ${quotedPath(path)} of the image: something else is there`,
     detail: 'A hook or a package of an earlier layer made it.',
     help: `Change the destination, declared by element ${quoted(source.element)}, or have the other one go elsewhere.`,
-    range: source.range,
+    ...placeOf(source),
   });
 }
 

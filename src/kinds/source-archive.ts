@@ -6,7 +6,7 @@ import { DibError, fail } from '../diagnostics/errors.ts';
 import { quoted } from '../diagnostics/printable.ts';
 import { listOf } from '../diagnostics/suggest.ts';
 import { publicLocation } from '../elements/source-location.ts';
-import type { SourceRepository } from '../elements/source-repositories.ts';
+import { placeOf, type SourceRepository } from '../elements/source-repositories.ts';
 import type { Command } from '../exec/command.ts';
 import { copyInside } from '../rootfs/copy-inside.ts';
 import type { Fetch } from './source.ts';
@@ -68,7 +68,7 @@ async function unpack(archive: string, { source, tree, scratch, context }: Fetch
       summary: `The source ${quoted(source.name)} is no archive that tar can read: ${cause.summary}`,
       detail: cause.detail,
       help: 'Correct its location, or its type.',
-      range: source.range,
+      ...placeOf(source),
     });
   }
   const chosen = chooseDirectories(unpacked, source.ref);
@@ -108,6 +108,6 @@ function nothingChosen(source: SourceRepository, unpacked: string): never {
     summary: `The archive of source ${quoted(source.name)} has no directory ${quoted(source.ref)}`,
     detail: names.length === 0 ? 'It is empty.' : `At its top are ${listOf(names)}.`,
     help: 'The ref of an archive is `.` for all of it, `*` for what is in its directories, or a directory.',
-    range: source.range,
+    ...placeOf(source),
   });
 }

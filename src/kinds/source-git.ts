@@ -5,7 +5,7 @@ import { fail } from '../diagnostics/errors.ts';
 import { quoted, quotedPath } from '../diagnostics/printable.ts';
 import { didYouMean } from '../diagnostics/suggest.ts';
 import { credentialsOf, publicLocation } from '../elements/source-location.ts';
-import type { SourceRepository } from '../elements/source-repositories.ts';
+import { placeOf, type SourceRepository } from '../elements/source-repositories.ts';
 import type { Command, CommandResult } from '../exec/command.ts';
 import type { ActionContext } from './kind.ts';
 import type { Fetch } from './source.ts';
@@ -81,7 +81,7 @@ function refNotFound(source: SourceRepository, names: readonly string[]): never 
     summary: `The source ${quoted(source.name)} has no ${quoted(source.ref)}`,
     detail: `There is no branch, tag or commit of that name at ${quotedPath(publicLocation(source.location))}.`,
     help: hint,
-    range: source.range,
+    ...placeOf(source),
   });
 }
 
@@ -123,7 +123,7 @@ function commitGone(source: SourceRepository, commit: string): never {
       ? `No branch or tag of ${quotedPath(publicLocation(source.location))} leads to it, and the server does not give it by itself.`
       : `${quoted(source.ref)} was that commit when it was first fetched; no branch or tag leads to it now.`,
     help: pinned ? 'Correct the commit.' : `Run \`dib apply --upgrade\` to take what ${quoted(source.ref)} is now.`,
-    range: source.range,
+    ...placeOf(source),
   });
 }
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DibError, fail } from '../diagnostics/errors.ts';
 import { quoted } from '../diagnostics/printable.ts';
-import type { SourceRepository } from '../elements/source-repositories.ts';
+import { placeOf, type SourceRepository } from '../elements/source-repositories.ts';
 import type { Command } from '../exec/command.ts';
 import type { Building, LayerCache } from '../rootfs/cache.ts';
 import { type CachedLayer, readLayer } from '../rootfs/cache-layout.ts';
@@ -85,6 +85,7 @@ async function createSource(inputs: SourceInputs, context: ActionContext, runtim
   const source = runtime.sources.find(({ name }) => context.address === `source.${name}`);
   if (source === undefined) throw new Error(`the elements have no ${context.address}`);
   const identity = sourceIdentity(source);
+  const started = new Date().toISOString();
   // Another build may fetch the same: wait for it, and take what it got.
   const release = await cache.claim(identity);
   await mkdir(context.paths.scratch, { recursive: true });
@@ -93,7 +94,9 @@ async function createSource(inputs: SourceInputs, context: ActionContext, runtim
     const known = inputs.revision === UNKNOWN ? undefined : inputs.revision;
     const revision =
       known ?? (source.type === 'git' ? await told(source, () => resolveRef(source, scratch, context)) : undefined);
-    const made = revision === undefined || context.renew === true ? undefined : cache.find(keyOf(inputs, revision));
+    const recent = cache.list().find((layer) => layer.base === identity && layer.created >= started);
+    // What was asked for anew is not taken from the cache, save what another build fetched since.
+    const made = revision === undefined || context.renew === true ? recent : cache.find(keyOf(inputs, revision));
     if (made !== undefined) {
       context.log(`already in the cache: ${made.id}\n`);
       await cache.pin(made.layers);
@@ -161,7 +164,7 @@ function changed(source: SourceRepository, expected: string, actual: string): ne
     help: declared
       ? `Correct ${quoted(`DIB_REPOSHA256_${source.name.replace(/[^A-Za-z0-9]/g, '_')}`)} if what is there now is right.`
       : 'Run `dib apply --upgrade` to take what is there now.',
-    range: source.range,
+    ...placeOf(source),
   });
 }
 
@@ -179,7 +182,7 @@ async function told<T>(source: SourceRepository, body: () => Promise<T>): Promis
       summary: `The source ${quoted(source.name)} could not be fetched: ${cause.summary}`,
       detail: cause.detail,
       help: `See whether its location can be reached from here, or set ${quoted(`DIB_REPOLOCATION_${source.name.replace(/[^A-Za-z0-9]/g, '_')}`)} to another one.`,
-      range: source.range,
+      ...placeOf(source),
     });
   }
 }
