@@ -1,5 +1,5 @@
 // From the grammar of block devices (src/blockdev/grammar.ts): its definitions in schemas/image.schema.json and the tables of docs/block-devices.md (both
-// committed). Then from schemas/*.schema.json: TypeScript types (committed: src/generated/<name>-schema.ts) and compiled validators (not committed:
+// committed). From elements/*/element.yaml: docs/element-library.md (committed). Then from schemas/*.schema.json: TypeScript types (committed: src/generated/<name>-schema.ts) and compiled validators (not committed:
 // src/generated/validate-<name>.ts). Validators are compiled here, once, because compiling takes longer than all of `dib validate`.
 //
 //   node scripts/generate.mjs            write all
@@ -12,6 +12,7 @@ import { Ajv } from 'ajv';
 import standaloneModule from 'ajv/dist/standalone/index.js';
 import { compile } from 'json-schema-to-typescript';
 import { formatJson, withBlockDevices, withGrammar } from './block-device-pages.mjs';
+import { elementLibrary } from './element-pages.mjs';
 
 const standaloneCode = standaloneModule.default ?? standaloneModule;
 const root = path.join(import.meta.dirname, '..');
@@ -113,6 +114,11 @@ async function grammarFiles() {
   ];
 }
 
+/** Pages that follow from the elements, with the text that they should have. */
+function elementFiles() {
+  return [[path.join(root, 'docs/element-library.md'), elementLibrary(path.join(root, 'elements'))]];
+}
+
 /** Written under a temporary name first: others may read it at this moment. Unchanged files stay untouched. */
 async function writeIfChanged(file, text) {
   const before = await readFile(file, 'utf8').catch(() => undefined);
@@ -132,7 +138,7 @@ async function compare(file, text) {
 async function main(argv) {
   const check = argv.includes('--check');
   await mkdir(generatedDirectory, { recursive: true });
-  for (const [file, text] of await grammarFiles()) {
+  for (const [file, text] of [...(await grammarFiles()), ...elementFiles()]) {
     if (check) await compare(file, text);
     else if (await writeIfChanged(file, text)) process.stdout.write(`wrote ${path.relative(root, file)}\n`);
   }
