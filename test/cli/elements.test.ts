@@ -66,8 +66,11 @@ afterEach(() => {
   rmSync(directory, { recursive: true });
 });
 
-/** Runs `dib elements` in this process: what it prints, and the status it sets. */
-async function elements(...args: readonly string[]) {
+/** Runs `dib elements`: what it prints, and the status it sets. */
+const elements = (...args: readonly string[]) => dib('elements', ...args);
+
+/** Runs dib in this process. */
+async function dib(...args: readonly string[]) {
   const printed = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr'] as const) {
     vi.spyOn(process[stream], 'write').mockImplementation((text) => {
@@ -76,7 +79,7 @@ async function elements(...args: readonly string[]) {
     });
   }
   try {
-    await main(['node', 'dib', '--color', 'never', 'elements', ...args]);
+    await main(['node', 'dib', '--color', 'never', ...args]);
     return { ...printed, status: process.exitCode };
   } finally {
     process.exitCode = undefined;
@@ -302,5 +305,46 @@ describe('dib elements new', () => {
     const { stderr, status } = await elements('new', name);
     expect(stderr).toContain(message);
     expect(status).toBe(1);
+  });
+});
+
+describe('variables of element.yaml', () => {
+  const IMAGE =
+    'apiVersion: dib/v1\nname: x\ndistro: { name: debian, release: bookworm, arch: amd64 }\nelements_path: [elements]\nelements: [web]\n';
+
+  test('validate points at the value, and at its declaration', async () => {
+    writeFileSync('image.yaml', `${IMAGE}environment:\n  DIB_WEB_KEY: hunter2\n  DIB_WEB_FLAVOUR: smal\n`);
+    const { stderr, status } = await dib('validate');
+    expect(stderr).toContain(
+      'error[DIB_ELEMENT_BAD_VALUE]: `DIB_WEB_FLAVOUR` must be one of `small` or `large`; `smal` is not\n  --> image.yaml:8:20\n',
+    );
+    expect(stderr).toContain('help: Did you mean `small`?\n');
+    expect(stderr).toContain('elements/web/element.yaml:7:3');
+    expect(status).toBe(1);
+  });
+
+  test('a required one that is missing; one that is deprecated; one that is misspelt', async () => {
+    writeFileSync('image.yaml', `${IMAGE}environment:\n  DIB_WEB_KEYS: x\n  DIB_WEB_OLD: 1\n`);
+    const { stderr, status } = await dib('validate');
+    expect(stderr).toContain(
+      'error[DIB_ELEMENT_MISSING_VARIABLE]: The element `web` needs `DIB_WEB_KEY`, which is not set\n  --> image.yaml:5:12\n',
+    );
+    expect(stderr).toContain('warning[DIB_ELEMENT_DEPRECATED_VARIABLE]: `DIB_WEB_OLD` is deprecated\n  --> image.yaml:8:3\n');
+    expect(stderr).toContain(
+      'warning[DIB_ELEMENT_UNKNOWN_VARIABLE]: No element of the image reads `DIB_WEB_KEYS`\n  --> image.yaml:7:3\n',
+    );
+    expect(stderr).toContain('help: Did you mean `DIB_WEB_KEY`?\n');
+    expect(status).toBe(1);
+  });
+
+  test('a secret one is in no plan, only its fingerprint', async () => {
+    vi.stubEnv('DIB_IMAGE_CACHE', path.join(directory, 'cache'));
+    writeFileSync('image.yaml', `${IMAGE}outputs: [tar]\nenvironment:\n  DIB_WEB_KEY: hunter2\n  A: 1\n  B: 3\n`);
+    const { stdout, stderr, status } = await dib('plan', '--json');
+    expect([stderr, status]).toEqual(['', 0]);
+    expect(stdout).not.toContain('hunter2');
+    const { configuration } = JSON.parse(stdout);
+    expect(configuration.environment.DIB_WEB_KEY).toMatch(/^\(sensitive [0-9a-f]{32}\)$/);
+    expect((await dib('plan')).stdout).not.toContain('hunter2');
   });
 });
