@@ -104,6 +104,8 @@ export interface ElementSet {
   readonly sources: readonly SourceRepository[];
   /** SHA-256 of the helpers that run hooks and install packages. */
   readonly libexec: string;
+  /** Files that cleanup.d hooks make for the user, by what follows the name of the image: `.vmlinuz` for NAME.vmlinuz. */
+  readonly extraOutputs: readonly string[];
   /** block-device-ARCH.yaml or block-device-default.yaml of the first element that has one. */
   readonly blockDevice?: { readonly file: string; readonly text: string; readonly element: string } | undefined;
   /** SHA-256 over all of the above. */

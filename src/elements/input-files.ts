@@ -11,6 +11,7 @@ import {
   type Stats,
   statSync,
 } from 'node:fs';
+import { homedir } from 'node:os';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import type { SourceRange } from '../diagnostics/diagnostic.ts';
 import { quoted, quotedPath } from '../diagnostics/printable.ts';
@@ -41,7 +42,7 @@ export interface InputEntry {
 
 /** What `inputFiles` needs to know of an image. */
 export interface InputRequest {
-  /** Directory of image.yaml: relative paths start there. */
+  /** Directory of image.yaml: relative paths start there, those with `~/` in the home directory. */
   readonly imageDirectory: string;
   /** Values of variables. */
   readonly environment: Readonly<Record<string, string>>;
@@ -71,7 +72,7 @@ export function inputFiles(
   for (const variable of variables) {
     const value = request.environment[variable];
     if (value === undefined || value === '' || LITERAL_KEYS.test(value)) continue;
-    const named = resolve(request.imageDirectory, value);
+    const named = resolve(request.imageDirectory, value.replace(/^~(?=\/)/, homedir()));
     const range = request.locate?.(variable);
     try {
       const path = realpathSync(named);

@@ -96,6 +96,7 @@ export async function loadElements(request: ElementsRequest): Promise<Checked<El
     sources: sources(elements, { ...environmentOf(environment), imageDirectory: request.imageDirectory, problems }),
     libexec: libexecDigest(libexecDirectory()),
     secretVariables: secretVariables(declarations, [...Object.keys(environment.values), ...Object.keys(request.environment)]),
+    extraOutputs: [...new Set(declarations.flatMap(({ metadata }) => metadata.outputs))],
     blockDevice: blockDevice(elements, request.arch),
   };
   if (hasErrors(problems.list)) return { diagnostics: problems.list };

@@ -40,6 +40,8 @@ export interface ElementMetadata {
   readonly distros?: readonly string[] | undefined;
   /** Sorted by name. */
   readonly variables: readonly DeclaredVariable[];
+  /** Files that cleanup.d hooks make for the user, by what follows the name of the image. */
+  readonly outputs: readonly string[];
   /** Phases whose hooks need the network; absent: not said. */
   readonly network?: readonly Phase[] | undefined;
   readonly locate: Locator;
@@ -98,6 +100,7 @@ export function parseMetadata(source: SourceText): Checked<ElementMetadata> {
     description: content.description?.trim(),
     distros: content.distros,
     variables,
+    outputs: content.outputs ?? [],
     network: content.network,
     locate: document.locate,
   };

@@ -31,6 +31,8 @@ export interface ElementIndex {
  */
 const MECHANISMS: ReadonlySet<string> = new Set([
   'block-device-efi',
+  'block-device-efi-4k',
+  'block-device-efi-lvm',
   'block-device-gpt',
   'block-device-mbr',
   'bootloader',

@@ -31,6 +31,7 @@ const HOOK_VARIABLES: ReadonlySet<string> = new Set([
   'DIB_CHECKSUM',
   'DIB_ENV',
   'DIB_ESP_UUID',
+  'DIB_EXTRA_OUTPUTS',
   'DIB_GRUB_FILESYSTEMS',
   'DIB_IMAGE_CACHE',
   'DIB_IMAGE_HOSTNAME',

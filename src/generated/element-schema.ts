@@ -27,6 +27,14 @@ export interface ElementFile {
     [k: string]: ElementVariable;
   };
   /**
+   * Files that its hooks in cleanup.d write into the directory `DIB_EXTRA_OUTPUTS`, by what follows the name of the image: they become outputs of the image, beside its first one.
+   *
+   * @minItems 1
+   *
+   * Items: What follows the name of the image: `.vmlinuz` for `NAME.vmlinuz`.
+   */
+  outputs?: [string, ...string[]];
+  /**
    * Phases whose hooks need the network.
    *
    * Items: Name of a phase.

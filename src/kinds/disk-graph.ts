@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import { bootDisks } from '../blockdev/boot-disks.ts';
 import { type DeviceIdentity, describeIdentity } from '../blockdev/device-facts.ts';
 import type { BlockDevices, Disk, ExistingDisk, Partition, Partitioning, StackLayout } from '../blockdev/devices.ts';
@@ -17,6 +18,8 @@ import { encryptResources, type KeyFingerprints, stackResources } from './stack-
 /** What the disks of an image are made of, and how. */
 export interface DiskGraphInput extends DeviceGraphInput {
   readonly outputs: readonly OutputConfig[];
+  /** Names of the files that elements make for the user. */
+  readonly files?: readonly string[] | undefined;
   /** Address of the last layer. */
   readonly tree: string;
   /** Seconds since 1970, at least 1: no time stamp in a file system is later. */
@@ -165,7 +168,7 @@ function outputResources(
 ): Resource[] {
   const used = new Set<string>();
   const first = graph.devices.disks.find(({ plugin }) => plugin === 'local_loop');
-  return input.outputs.map((config) => {
+  const declared = input.outputs.map((config) => {
     const disk =
       config.format === 'tar' ? undefined : graph.devices.disks.find(({ name }) => name === (config.disk ?? first?.name));
     const suffix = disk === undefined || disk === first ? '' : `_${disk.name}`;
@@ -182,6 +185,22 @@ function outputResources(
     dependsOn.push(...boot.map((each) => each.address).filter((each) => each === `bootloader.${disk.name}`));
     const about = `${config.path}: ${config.format} of ${address}`;
     return resource('output', name, { ...common, disk: address }, dependsOn, about, source);
+  });
+  return [...declared, ...fileResources(input, used)];
+}
+
+/** Files that elements make, beside the first output. */
+function fileResources({ files = [], outputs, tree }: DiskGraphInput, used: Set<string>): Resource[] {
+  return files.map((file) => {
+    const path = join(dirname(outputs[0]?.path ?? '.'), file);
+    const name = unusedName(file.replace(/[^A-Za-z0-9_-]+/g, '_'), used);
+    return resource(
+      'output',
+      name,
+      { format: 'file', path, compression: 'none', tree, file },
+      [tree],
+      `${path}: made by ${tree}`,
+    );
   });
 }
 

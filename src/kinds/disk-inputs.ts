@@ -308,14 +308,17 @@ export interface BootloaderPlace extends JsonObject {
 
 /** Inputs of `output.NAME`. */
 export interface OutputInputs extends JsonObject {
-  readonly format: 'raw' | 'qcow2' | 'tar';
+  /** `file`: what an element made. */
+  readonly format: 'raw' | 'qcow2' | 'tar' | 'file';
   /** As the user wrote it, relative to the directory of image.yaml. */
   readonly path: string;
   readonly compression: 'zstd' | 'zlib' | 'gzip' | 'none';
   /** Address of the disk (raw, qcow2). */
   readonly disk?: string | undefined;
-  /** Address of the layer (tar). */
+  /** Address of the layer (tar, file). */
   readonly tree?: string | undefined;
+  /** Of file: its name among the layer's extra outputs. */
+  readonly file?: string | undefined;
   /** Of tar: no time stamp is later. */
   readonly epoch?: Later | undefined;
 }

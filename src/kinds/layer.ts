@@ -9,6 +9,7 @@ import type { Command } from '../exec/command.ts';
 import type { BreakOptions } from '../rootfs/breakpoints.ts';
 import type { Building, LayerCache } from '../rootfs/cache.ts';
 import { type CachedLayer, layersDirectory, readLayer } from '../rootfs/cache-layout.ts';
+import { checkExtraOutputs, makeExtraOutputs } from '../rootfs/extra-outputs.ts';
 import { hookVariables, type LayoutFacts } from '../rootfs/hook-environment.ts';
 import { directoryInside, resolveInside, writeInside } from '../rootfs/inside.ts';
 import { INITRAMFS_COMMAND, type PhaseOptions, type PhaseStep, runSteps, type ShellRequest } from '../rootfs/phases.ts';
@@ -190,6 +191,7 @@ async function buildSteps(
   await mkdir(context.paths.scratch, { recursive: true });
   const scratch = await mkdtemp(join(context.paths.scratch, 'layer-'));
   const last = inputs.layer === 'finalise';
+  const extraOutputs = makeExtraOutputs(building.directory);
   let usage: LayerOutputs['usage'];
   try {
     if (last) writeIdentity(snapshot.root, inputs);
@@ -199,6 +201,7 @@ async function buildSteps(
       context,
     );
     if (last) purge(snapshot.root, runtime);
+    tellUndeclared(checkExtraOutputs(extraOutputs, last ? declaredFiles(runtime) : [], context.address), context);
     if (inputs.layer === 'root') requireTree(snapshot.root, context.address);
     if (last) usage = measureTree(snapshot.root, mountPointsOf(runtime.layout));
   } finally {
@@ -214,6 +217,18 @@ async function buildSteps(
     below,
   };
   return await runtime.cache.commit(building, layer, context.renew);
+}
+
+/** Names of the files that elements make for the user. */
+function declaredFiles({ elementSet, image }: LayerRuntime): string[] {
+  return elementSet.extraOutputs.map((suffix) => `${image.name}${suffix}`);
+}
+
+function tellUndeclared(names: readonly string[], context: ActionContext): void {
+  if (names.length === 0) return;
+  context.progress(
+    `hooks of cleanup.d made ${names.join(', ')}, which is kept in the cache only: no element.yaml has it under \`outputs\``,
+  );
 }
 
 function mountPointsOf(layout: LayoutFacts | undefined): readonly string[] {
@@ -257,6 +272,7 @@ function phaseOptions(
         outputs: (source) => context.outputs(source) as SourceOutputs,
         address: context.address,
       }),
+    extraOutputs: join(building.directory, 'outputs'),
     refresh: stale ? distro.refreshCommand() : undefined,
     address: context.address,
     logFile: context.logFile,

@@ -19,7 +19,7 @@ export async function adoptOutput(inputs: OutputInputs, path: string, paths: Pat
   }
   const { size, mtimeMs } = await statFile(path);
   const format = await contentOf(path);
-  if (format !== inputs.format) {
+  if (inputs.format !== 'file' && format !== inputs.format) {
     fail({
       code: 'DIB_IMPORT_FORMAT',
       summary: `${quotedPath(path)} is ${quoted(format)}, and the configuration wants ${quoted(inputs.format)}`,

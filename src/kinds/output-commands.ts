@@ -2,13 +2,15 @@ import type { Command } from '../exec/command.ts';
 import { type OutputInputs, shown } from './disk-inputs.ts';
 import type { Requirement } from './kind.ts';
 
-/** The command that writes an output from its source: a disk file, or for tar the directory of the merged tree. */
+/** The command that writes an output from its source: a disk file, for tar the directory of the merged tree, or a file that an element made. */
 export function outputCommand(inputs: OutputInputs, source: string, target: string): Command {
   switch (inputs.format) {
     case 'raw':
       return { argv: ['cp', '--sparse=always', '--reflink=auto', '--', source, target] };
     case 'qcow2':
       return { argv: ['qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', ...qcow2Compression(inputs), source, target] };
+    case 'file':
+      return { argv: ['cp', '--reflink=auto', '--', source, target] };
     case 'tar':
       return tarCommand(inputs, source, target);
   }
@@ -36,6 +38,7 @@ function tarCommand({ compression, epoch }: OutputInputs, source: string, target
 export function outputRequirements(inputs: OutputInputs): Requirement[] {
   switch (inputs.format) {
     case 'raw':
+    case 'file':
       return [];
     case 'qcow2':
       return [{ need: 'tool', name: 'qemu-img', package: 'qemu-utils', why: 'writes qcow2 images' }];

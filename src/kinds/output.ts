@@ -1,5 +1,7 @@
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { layerExtraOutputs } from '../rootfs/cache-layout.ts';
+import type { LayerOutputs } from '../rootfs/tree.ts';
 import type { JsonObject } from '../util/json.ts';
 import { sha256File, statOrUndefined, syncParent, syncPath } from './disk-file.ts';
 import type { LocalLoopOutputs, OutputInputs, OutputOutputs } from './disk-inputs.ts';
@@ -19,8 +21,7 @@ export function output(access: TreeAccess): Kind {
     requires: (inputs) => outputRequirements(inputs as OutputInputs),
     commands: (inputs) => {
       const typed = inputs as OutputInputs;
-      const source = typed.format === 'tar' ? '<tree>' : `<work>/${(typed.disk ?? '').replace(/^local_loop\./, '')}.raw`;
-      return [outputCommand(typed, source, join(dirname(typed.path), `.${basename(typed.path)}.partial`))];
+      return [outputCommand(typed, plannedSource(typed), join(dirname(typed.path), `.${basename(typed.path)}.partial`))];
     },
     probe: (recorded) => asFarAsReadable(() => probe(recorded)),
     adopt: (inputs, id, paths) => adoptOutput(inputs as OutputInputs, id, paths),
@@ -80,8 +81,18 @@ async function create(inputs: OutputInputs, context: ActionContext, access: Tree
   }
 }
 
+/** A source as the plan shows it. */
+function plannedSource({ format, disk = '', file = '' }: OutputInputs): string {
+  if (format === 'tar') return '<tree>';
+  return format === 'file' ? `<layer>/${file}` : `<work>/${disk.replace(/^local_loop\./, '')}.raw`;
+}
+
 async function sourceOf(inputs: OutputInputs, context: ActionContext, access: TreeAccess): Promise<string> {
   if (inputs.format === 'tar') return mountedTree(context, access, inputs.tree as string);
+  if (inputs.format === 'file') {
+    const layer = (context.outputs(inputs.tree as string) as LayerOutputs).layers.at(-1) as string;
+    return join(layerExtraOutputs(context.paths.cache, layer), inputs.file as string);
+  }
   return (context.outputs(inputs.disk as string) as LocalLoopOutputs).file;
 }
 

@@ -72,6 +72,7 @@ export function expand(image: Prepared, options: ExpandOptions): Expansion {
       existing: options.facts.devices,
       realisation: options.realisation,
       outputs: config.outputs,
+      files: elements.extraOutputs.map((suffix) => `${config.name}${suffix}`),
       tree,
       epoch: epochOf(image, options.facts),
       bootloader: elements.elements.some((element) => element.name === 'bootloader'),

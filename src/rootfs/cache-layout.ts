@@ -54,6 +54,11 @@ export function layerTree(cache: string, id: string): string {
   return join(cache, 'layers', id, 'tree');
 }
 
+/** Where files stand that hooks made for the user while this layer was built. */
+export function layerExtraOutputs(cache: string, id: string): string {
+  return join(cache, 'layers', id, 'outputs');
+}
+
 export function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }

@@ -109,6 +109,8 @@ export interface HookPaths {
   /** For disk files of hooks: nothing reads it. */
   readonly image: string;
   readonly cache: string;
+  /** Directory for files that hooks on the builder make for the user. */
+  readonly extraOutputs: string;
   /** The builder's home directory, which hooks on the builder see. */
   readonly home: string;
   /** Directory of image.yaml. */
@@ -143,7 +145,12 @@ export function hookEnvironment(
     DIB_IMAGE_CACHE: join(paths.cache, ELEMENT_DOWNLOADS),
     DIB_LOCKFILES: join(paths.cache, 'lockfiles'),
     ...(outside
-      ? { TARGET_ROOT: paths.root, DIB_IMAGE_YAML_DIR: paths.imageFile, HOME: paths.home }
+      ? {
+          TARGET_ROOT: paths.root,
+          DIB_EXTRA_OUTPUTS: paths.extraOutputs,
+          DIB_IMAGE_YAML_DIR: paths.imageFile,
+          HOME: paths.home,
+        }
       : {
           DEBIAN_FRONTEND: 'noninteractive',
           HOME: '/root',

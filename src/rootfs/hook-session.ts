@@ -41,6 +41,7 @@ export function openSession(options: PhaseOptions): HookSession {
       build: outside ? scratch : '/tmp',
       image: outside ? directories.image : '/tmp',
       cache: options.cache,
+      extraOutputs: options.extraOutputs,
       home: homedir(),
       imageFile: options.imageDirectory,
     };
@@ -87,12 +88,12 @@ export function hookInside(argv: readonly string[], session: HookSession, termin
 }
 
 /** A hook, or the user's shell, on the builder. Its own pid namespace: what it leaves running ends with it here too. */
-export function hookOutside(argv: readonly string[], session: HookSession): Command {
+export function hookOutside(argv: readonly string[], session: HookSession, cwd = session.hooks): Command {
   const wrapper = [join(session.hooks, '.dib/dib-with-environment'), join(session.hooks, '.dib/environment.outside')];
   const namespaces = ['--mount', '--propagation', 'slave', '--pid', '--fork', '--kill-child=KILL', '--mount-proc'];
   const init = [join(session.libexec, 'dib-hook-init'), session.report, '/proc'];
   const program = withHookEnvironment(session.hooks, argv, session);
-  return { argv: ['unshare', ...namespaces, '--', ...init, ...wrapper, ...program], cwd: session.hooks };
+  return { argv: ['unshare', ...namespaces, '--', ...init, ...wrapper, ...program], cwd };
 }
 
 /** Path of a hook as seen from where it runs. */

@@ -67,6 +67,8 @@ export interface PhaseOptions {
   readonly saveAdditions: string;
   /** Puts the sources of the layer into the tree: the step `sources`. */
   placeSources?(): void;
+  /** Directory that takes the files which cleanup.d hooks make for the user. */
+  readonly extraOutputs: string;
   /** Program and arguments that bring package lists up to date before the first packages, if they are out of date. */
   readonly refresh?: readonly string[] | undefined;
   readonly address: string;
@@ -139,7 +141,9 @@ async function runStep(
     return;
   }
   if (step.run === 'hook' && isOutside(step.phase)) {
-    const command = hookOutside([hookPath(step.phase, step.name, session, true)], session);
+    // Hooks of older elements write what they make for the user into the current directory.
+    const cwd = step.phase === 'cleanup.d' ? options.extraOutputs : session.hooks;
+    const command = hookOutside([hookPath(step.phase, step.name, session, true)], session, cwd);
     await attempt(step, options, () => runner.run(command, { timeout }));
     return;
   }

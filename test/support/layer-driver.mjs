@@ -1,6 +1,6 @@
 // Builds the layers of an image in this process, as a worker does, and prints what came of it as JSON.
 // usage: node layer-driver.mjs REQUEST.json   (inside the namespaces of a worker)
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -107,5 +107,13 @@ async function build(cache, snapshotter) {
     result.keys[resource.address] = resourceKey(keyed, (address) => outputs.get(address)?.key)?.key;
     last = made;
   }
-  if (request.manifest) result.manifest = treeManifest(await snapshotter.mountTree(last.layers));
+  if (request.manifest) {
+    const tree = await snapshotter.mountTree(last.layers);
+    result.manifest = treeManifest(tree);
+    result.texts = Object.fromEntries((request.read ?? []).map((path) => [path, readText(join(tree, path))]));
+  }
+}
+
+function readText(path) {
+  return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
 }

@@ -13,6 +13,8 @@ export interface DriverResult {
   readonly layers: Record<string, KeyedLayerOutputs>;
   readonly keys: Record<string, string>;
   readonly manifest?: Record<string, string>;
+  /** Of the files that the request names in `read`. */
+  readonly texts?: Record<string, string>;
   readonly pruned?: string[];
   readonly error?: Diagnostic[];
   readonly log: string;

@@ -21,6 +21,8 @@ export interface BootOptions {
   readonly sshPort?: number;
   /** Typed on the serial console wherever the initramfs asks for the passphrase of a disk. */
   readonly passphrase?: string;
+  /** An ISO image that the machine starts from, in a CD drive. */
+  readonly iso?: string;
   /** Done after the report while the machine still runs. */
   readonly inside?: () => Promise<void>;
 }
@@ -59,7 +61,14 @@ export async function bootAndReport(
     network: true,
     sshPort: options.sshPort,
   };
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', QEMU, ...machineArguments(machine), ...reportArguments(socket, nonce)]);
+  const child = spawn('setpriv', [
+    '--pdeathsig',
+    'KILL',
+    QEMU,
+    ...machineArguments(machine),
+    ...reportArguments(socket, nonce),
+    ...driveArguments(options.iso),
+  ]);
   const console = watchConsole(child, options.passphrase);
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const guard = { timer: setTimeout(() => {}, 0) };
@@ -85,6 +94,12 @@ export async function bootAndReport(
     server.close();
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** A CD drive, before all disks. */
+function driveArguments(iso: string | undefined): readonly string[] {
+  if (iso === undefined) return [];
+  return ['-drive', `if=none,id=iso,media=cdrom,readonly=on,file=${iso}`, '-device', 'ide-cd,drive=iso,bootindex=0'];
 }
 
 /** The console, a virtio-serial port for the report, and the nonce as the machine's serial number, where the guest can read it. */

@@ -18,7 +18,10 @@ function distroFor(element: string) {
 }
 
 /** What elements do not do without. */
-const NEEDED: Readonly<Record<string, Record<string, string>>> = { files: { DIB_FILES: join(directory, 'motd') } };
+const NEEDED: Readonly<Record<string, Record<string, string>>> = {
+  'cloud-init-growpart': { DIB_CLOUD_INIT_GROWPART_DEVICES: '/' },
+  files: { DIB_FILES: join(directory, 'motd') },
+};
 
 async function load(
   names: readonly string[],

@@ -18,6 +18,7 @@ description: |
   More of it.
 distros: [debian, redhat]
 network: [install.d]
+outputs: [.vmlinuz, -boot.iso]
 variables:
   DIB_WEB_MODE: { type: integer, default: 0644, description: Mode of the pages. }
   DIB_WEB_FLAVOUR: { type: string, default: small, enum: [small, large], description: Which one. }
@@ -34,6 +35,7 @@ variables:
       description: 'More of it.',
       distros: ['debian', 'redhat'],
       network: ['install.d'],
+      outputs: ['.vmlinuz', '-boot.iso'],
       variables: [
         {
           name: 'DIB_WEB_FLAVOUR',
@@ -73,7 +75,7 @@ variables:
         { name: 'DIB_WEB_SITE_*', type: 'url', description: 'A site each.', required: false, secret: false },
       ],
     });
-    expect(locate('/variables/DIB_WEB_ON', 'key')?.start).toMatchObject({ line: 9, column: 3 });
+    expect(locate('/variables/DIB_WEB_ON', 'key')?.start).toMatchObject({ line: 10, column: 3 });
   });
 
   it.each([

@@ -1,0 +1,3 @@
+export DIB_PYTHON_PIP="python3 -m pip"
+export DIB_PYTHON_VIRTUALENV="python3 -m venv"
+export DIB_DISABLE_PIP_CLEANUP=${DIB_DISABLE_PIP_CLEANUP:-0}
