@@ -53,6 +53,8 @@ export interface HookFile {
   readonly source: string;
   readonly sha256: string;
   readonly executable: boolean;
+  /** Permissions of a file below `static/` where they are neither 0644 nor 0755. */
+  readonly mode?: number;
   /** Of a symbolic link that is kept as one (below `static/`): its target; `sha256` is then that of the target's text. */
   readonly link?: string | undefined;
 }

@@ -7,6 +7,7 @@ import { type Hook, type HookFile, OUTSIDE_PHASES, PHASES, type Phase } from './
 import { compareBytes, compareHookNames } from './order.ts';
 import { type Problems, startOfFile, systemMessage } from './problems.ts';
 import type { FoundElement } from './search.ts';
+import { isLeftOut } from './static-files.ts';
 
 /** What the directories of all elements amount to. */
 export interface HookTree {
@@ -189,6 +190,16 @@ function collectDirectory(element: FoundElement, prefix: string, directory: stri
   for (const name of readdirSync(directory).sort(compareBytes)) {
     const path = join(directory, name);
     const target = `${prefix}/${name}`;
+    if (prefix.split('/')[0] === 'static' && isLeftOut(name, lstatSync(path).isDirectory())) {
+      collector.problems.warning({
+        code: 'DIB_ELEMENT_STATIC_LEFT_OUT',
+        summary: `${quotedPath(target)} of element ${quoted(element.name)} is not installed`,
+        detail: 'Names of this sort count as leftovers of editors, compilers and version control, as under diskimage-builder.',
+        help: 'Install it by a hook, if it is wanted.',
+        range: startOfFile(path),
+      });
+      continue;
+    }
     if (prefix.split('/')[0] === 'static' && lstatSync(path).isSymbolicLink()) {
       addLink(element, target, path, collector);
       continue;
@@ -218,8 +229,14 @@ function addFile(element: FoundElement, target: string, path: string, collector:
   const bytes = readFileSync(path);
   noteVariables(bytes, collector.variables);
   const executable = (statSync(path).mode & 0o111) !== 0;
-  put({ path: target, element: element.name, source: path, sha256: sha256(bytes), executable }, collector);
+  const file: HookFile = { path: target, element: element.name, source: path, sha256: sha256(bytes), executable };
+  const mode = target.startsWith('static/') ? statSync(path).mode & 0o777 & ~UMASK : undefined;
+  const usual = executable ? 0o755 : 0o644;
+  put(mode === undefined || mode === usual ? file : { ...file, mode }, collector);
 }
+
+/** What upstream's install-static takes from the modes of files. */
+const UMASK = 0o022;
 
 /** Links below `static/` are installed as they are: their target is a path of the image. */
 function addLink(element: FoundElement, target: string, path: string, collector: Collector): void {

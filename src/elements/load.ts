@@ -257,7 +257,8 @@ function blockDevice(elements: readonly FoundElement[], arch: string): ElementSe
 
 /** SHA-256 over the content; paths of this machine are left out of it. */
 function digest(set: Omit<ElementSet, 'digest'>): string {
-  const file = ({ path, element, sha256: hash, executable, link }: HookFile): Json => ({
+  const file = ({ path, element, sha256: hash, executable, mode, link }: HookFile): Json => ({
+    mode,
     path,
     element,
     sha256: hash,

@@ -1,8 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { LineCounter, parseDocument } from 'yaml';
+import { type Document, LineCounter, type Node, parseDocument } from 'yaml';
+import { hasErrors } from '../diagnostics/diagnostic.ts';
+import { quoted } from '../diagnostics/printable.ts';
+import { didYouMean, listOf } from '../diagnostics/suggest.ts';
 import { type Problems, readText } from './problems.ts';
-import { isRecord, parseProblems, wholeFile } from './yaml-file.ts';
+import { isRecord, nodeRange, parseProblems, wholeFile } from './yaml-file.ts';
 
 /** Name -> names of the distribution, several separated by blanks, '' for none. */
 export type PackageMap = Readonly<Record<string, string>>;
@@ -55,6 +58,7 @@ export function loadPackageMap(directory: string, distro: string, release: strin
     });
     return undefined;
   }
+  if (!checkSections(content, document, lines, file, problems)) return undefined;
   const releases = at(content, 'release', distro);
   const sections = [
     at(content, 'default'),
@@ -69,6 +73,48 @@ export function loadPackageMap(directory: string, distro: string, release: strin
     for (const [name, value] of Object.entries(section)) map[name] = String(value ?? '').trim();
   }
   return Object.fromEntries(Object.entries(map).sort(([left], [right]) => (left < right ? -1 : 1)));
+}
+
+/** How deep the names of packages stand below each member. */
+const DEPTHS: Readonly<Record<string, number>> = { default: 1, family: 2, distro: 2, release: 3 };
+
+/** Whether every member is one that is known and holds mappings down to texts. */
+function checkSections(
+  content: Record<string, unknown>,
+  document: Document,
+  lines: LineCounter,
+  file: string,
+  problems: Problems,
+): boolean {
+  const before = problems.list.length;
+  const place = (path: readonly string[]) => nodeRange(file, lines, document.getIn(path, true) as Node | undefined);
+  const check = (value: unknown, depth: number, path: readonly string[]): void => {
+    if (value === null || (depth === 0 && typeof value !== 'object')) return;
+    if (depth > 0 && isRecord(value)) {
+      for (const [name, inner] of Object.entries(value)) check(inner, depth - 1, [...path, name]);
+      return;
+    }
+    problems.error({
+      code: 'DIB_ELEMENT_PKG_MAP',
+      summary: depth === 0 ? `The names of ${quoted(path.at(-1) ?? '')} are no text` : `${quoted(path.join('.'))} is no mapping`,
+      help: depth === 0 ? 'Write several packages in one text, separated by blanks.' : 'See the README of the element `pkg-map`.',
+      range: place(path),
+    });
+  };
+  for (const [section, value] of Object.entries(content)) {
+    const depth = DEPTHS[section];
+    if (depth !== undefined) check(value, depth, [section]);
+    else {
+      const guess = didYouMean(section, Object.keys(DEPTHS));
+      problems.warning({
+        code: 'DIB_ELEMENT_PKG_MAP',
+        summary: `The member ${quoted(section)} of a pkg-map has no meaning`,
+        help: guess === undefined ? `Its members are ${listOf(Object.keys(DEPTHS))}.` : `Did you mean ${quoted(guess)}?`,
+        range: place([section]),
+      });
+    }
+  }
+  return !hasErrors(problems.list.slice(before));
 }
 
 function at(value: unknown, ...keys: string[]): unknown {

@@ -69,7 +69,35 @@ export function resolveElements(request: ResolveRequest, index: ElementIndex, pr
     const [, ...neededBy] = chain(name, closure);
     return { neededBy, range: ranges.get(neededBy.at(-1) ?? name) };
   };
+  warnAboutCycles(closure, ranges, problems);
   return { elements: inDependencyOrder(closure), operatingSystem, origin };
+}
+
+/** A circle is legal, as upstream; what its elements hope for of each other's order cannot all come true, so it is told. */
+function warnAboutCycles(closure: Closure, ranges: ReadonlyMap<string, SourceRange | undefined>, problems: Problems): void {
+  const state = new Map<string, 'open' | 'done'>();
+  const path: string[] = [];
+  const visit = (name: string): void => {
+    const element = closure.elements.get(name);
+    if (element === undefined || state.get(name) === 'done') return;
+    if (state.get(name) === 'open') {
+      const circle = [...path.slice(path.indexOf(name)), name];
+      problems.warning({
+        code: 'DIB_ELEMENT_CYCLE',
+        summary: `Elements need each other in a circle: ${circle.map((each) => quoted(each)).join(' -> ')}`,
+        detail: 'All of them are in the image; none of them can count on coming after the others.',
+        help: `Take ${quoted(name)} out of \`element-deps\` of ${quoted(circle.at(-2) ?? name)}, if it works without.`,
+        range: circle.map((each) => ranges.get(each)).find((range) => range !== undefined),
+      });
+      return;
+    }
+    state.set(name, 'open');
+    path.push(name);
+    for (const dep of [...element.deps].sort()) if (dep !== name) visit(dep);
+    path.pop();
+    state.set(name, 'done');
+  };
+  for (const name of [...closure.elements.keys()].sort()) visit(name);
 }
 
 /** Name of the element that image.yaml names, perhaps by its path. */

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isSecretName } from '../config/secrets.ts';
 import type { SourceRange } from '../diagnostics/diagnostic.ts';
@@ -136,6 +136,6 @@ function checkValue(name: string, declared: readonly DeclaredHere[], check: Vari
 export function packageListVariables(directory: string): string[] {
   return ['package-installs.json', 'package-installs.yaml']
     .map((name) => join(directory, name))
-    .filter((file) => existsSync(file))
+    .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile() === true)
     .flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/\bDIB_[A-Z0-9_]*[A-Z0-9]/g)].map(([name]) => name));
 }

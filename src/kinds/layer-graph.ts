@@ -213,7 +213,7 @@ function stepsResource(
 
 function filesDigest(set: ElementSet): string {
   return jsonDigest({
-    files: set.files.map((file) => [file.path, file.sha256, file.executable, file.link ?? null]),
+    files: set.files.map(({ path, sha256, executable, mode, link }) => [path, sha256, mode ?? executable, link ?? null]),
     packageMaps: set.packageMaps,
     ...(Object.keys(set.serviceMap).length === 0 ? {} : { serviceMap: set.serviceMap }),
   });

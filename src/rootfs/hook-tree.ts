@@ -30,7 +30,7 @@ export function writeHookTree(directory: string, set: ElementSet, libexec: strin
   }
   for (const file of [...set.environmentFiles, ...set.files]) {
     const target = join(directory, file.path);
-    if (file.link === undefined) copy(file.source, target, file.executable);
+    if (file.link === undefined) copy(file.source, target, file.executable, file.mode);
     else {
       mkdirSync(dirname(target), { recursive: true });
       symlinkSync(file.link, target);
@@ -58,10 +58,10 @@ function tabLines(map: Readonly<Record<string, string>>): string {
   return lines.join('');
 }
 
-function copy(source: string, target: string, executable: boolean): void {
+function copy(source: string, target: string, executable: boolean, mode = executable ? 0o755 : 0o644): void {
   mkdirSync(dirname(target), { recursive: true });
   copyFileSync(source, target);
-  chmodSync(target, executable ? 0o755 : 0o644);
+  chmodSync(target, mode);
 }
 
 /** A file, or a directory with the modes that its digest tells. */

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { libexecDirectory } from '../../../src/elements/locations.ts';
 import { makeTree } from './fixture.ts';
@@ -174,5 +175,81 @@ describe('update-initramfs in the image', () => {
     expect(run('guest/update-initramfs', ['-c', '-k', '6.12.1', '-b', '/boot'], env).status).toBe(0);
     expect(run('guest/update-initramfs', ['-u'], env).status).toBe(0);
     expect(readFileSync(noted, 'utf8')).toBe('-c 6.12.1\n-u \n');
+  });
+});
+
+describe('svc-map in the image', () => {
+  it('prefers what is installed, then the map, then the name itself', () => {
+    const tree = makeTree({
+      map: 'web\tapache2\nsource-built\tdistro-name\nold\tmapped\n',
+      'root/lib/systemd/system/source-built.service': '',
+      'root/etc/init/old.conf': '',
+    });
+    const env = { DIB_SERVICE_MAP: join(tree, 'map'), DIB_SERVICE_ROOT: join(tree, 'root') };
+    expect(run('guest/svc-map', ['web', 'source-built', 'old', 'other'], env)).toEqual({
+      status: 0,
+      stdout: 'apache2\nsource-built\nold\nother\n',
+      stderr: '',
+    });
+    expect(run('guest/svc-map', ['web'], { DIB_SERVICE_MAP: join(tree, 'none') }).stdout).toBe('web\n');
+  });
+});
+
+describe('cache-url', () => {
+  const program = fileURLToPath(new URL('../../../elements/cache-url/bin/cache-url', import.meta.url));
+  const cacheUrl = (args: readonly string[], curl?: string) => {
+    const tree = makeTree(curl === undefined ? {} : { 'bin/curl': curl });
+    const env = { PATH: `${join(tree, 'bin')}:${process.env['PATH']}` };
+    return spawnSync(program, args, { env, encoding: 'utf8' });
+  };
+  /** A curl that notes its arguments, writes a body where it is told to, and answers with a code. */
+  const answering = (code: string, body: string, log: string) =>
+    [
+      '#!/bin/bash',
+      `printf '%s\\n' "$@" >'${log}'`,
+      'while [ "$1" != --output ]; do shift; done',
+      `printf %s '${body}' >"$2"`,
+      `printf %s ${code}`,
+    ].join('\n');
+
+  it.each([
+    ['200', 'new', 0, 'new'],
+    ['200', '', 0, 'old'],
+    ['304', '', 0, 'old'],
+    ['213', '', 0, 'old'],
+    ['404', 'no', 44, 'old'],
+    ['500', 'no', 1, 'old'],
+  ])('answer %s with %o', (code, body, status, content) => {
+    const tree = makeTree({ file: 'old' });
+    const file = join(tree, 'file');
+    expect(cacheUrl(['http://e/x', file], answering(code, body, join(tree, 'log')))).toMatchObject({ status });
+    expect(readFileSync(file, 'utf8')).toBe(content);
+    expect(readFileSync(join(tree, 'log'), 'utf8')).toContain(`--time-cond\n${file}\n`);
+    expect(readdirSync(tree).filter((name) => name.startsWith('.download'))).toEqual([]);
+  });
+
+  it('makes directories, revalidates with -f, and copies file URLs', () => {
+    const tree = makeTree({ source: 'text' });
+    const log = join(tree, 'log');
+    const file = join(tree, 'a/b/file');
+    expect(cacheUrl(['-f', 'http://e/x', file], answering('200', 'x', log)).status).toBe(0);
+    const told = readFileSync(log, 'utf8');
+    expect(told).toContain('Cache-Control: no-cache, must-revalidate');
+    expect(told).not.toContain('--time-cond');
+    expect(cacheUrl([`file://${join(tree, 'source')}`, join(tree, 'copy')])).toMatchObject({ status: 0 });
+    expect(readFileSync(join(tree, 'copy'), 'utf8')).toBe('text');
+    expect(cacheUrl([`file://${join(tree, 'none')}`, join(tree, 'copy')])).toMatchObject({ status: 1 });
+    expect(cacheUrl(['http://e/x'])).toMatchObject({ status: 1, stderr: 'usage: cache-url [-f] URL FILE\n' });
+    expect(cacheUrl(['-h'])).toMatchObject({ status: 0, stdout: 'usage: cache-url [-f] URL FILE\n' });
+  });
+
+  it('is found by hooks only where the element is', () => {
+    const tree = makeTree({ 'bin/cache-url': '#!/bin/bash\necho "real $*"\n', '.dib/guest/x': '' });
+    cpSync(join(libexec, 'guest/cache-url'), join(tree, '.dib/guest/cache-url'));
+    const wrapped = () => spawnSync(join(tree, '.dib/guest/cache-url'), ['a', 'b'], { encoding: 'utf8' });
+    expect(wrapped().stdout).toBe('real a b\n');
+    rmSync(join(tree, 'bin'), { recursive: true });
+    expect(wrapped()).toMatchObject({ status: 127 });
+    expect(wrapped().stderr).toContain('add it to element-deps');
   });
 });

@@ -55,9 +55,18 @@ describe('resolution', () => {
     expect(names(own.value)).toEqual(['toy-os', 'vm']);
   });
 
-  it('accepts cycles and elements that need themselves', async () => {
+  it('accepts cycles, which it names, and elements that need themselves', async () => {
     const tree = makeTree({ ...TOY_OS, 'elements/a/element-deps': 'b\na\n', 'elements/b/element-deps': 'a\n' });
-    expect(names((await load(tree, ['a', 'toy-os'])).value)).toEqual(['b', 'a', 'toy-os']);
+    const { value, diagnostics } = await load(tree, ['a', 'toy-os']);
+    expect(names(value)).toEqual(['b', 'a', 'toy-os']);
+    expect(diagnostics).toMatchObject([
+      {
+        code: 'DIB_ELEMENT_CYCLE',
+        severity: 'warning',
+        summary: 'Elements need each other in a circle: `a` -> `b` -> `a`',
+        range: { start: { line: 1 } },
+      },
+    ]);
   });
 
   it('names the chain that needs an unknown element, and the nearest name', async () => {
