@@ -100,7 +100,8 @@ export class LayerCache {
   /** A fresh directory for a layer, on the same file system as the finished ones. */
   async begin(): Promise<Building> {
     for (;;) {
-      const directory = join(this.directory, 'building', randomBytes(8).toString('hex'));
+      // As diskimage-builder names it: elements take what follows the last dot of TMP_MOUNT_PATH for the name of the build.
+      const directory = join(this.directory, 'building', `dib_build.${randomBytes(8).toString('hex')}`);
       const lock = await this.#lock(`${directory}.lock`, 'exclusive', false);
       if (lock === undefined) continue;
       this.#buildings.set(directory, lock);
