@@ -18,6 +18,8 @@ export interface BootstrapPlace {
   readonly scratch: string;
   /** A copy of the file of keys that image.yaml gives: `.asc` if it is armoured, else `.gpg`. Absent: the distribution's own keys. */
   readonly keyring?: string | undefined;
+  /** The same program with /proc, /dev, /sys and /run of a sandbox mounted on `target`, which has directories for them by then. It is not chrooted. */
+  mounted(argv: readonly string[]): readonly string[];
 }
 
 /** What a bootstrap is given to say and do things with. */
@@ -50,6 +52,22 @@ export interface Bootstrap {
   explainFailure?(error: unknown, config: DistroConfig, place: BootstrapPlace): unknown;
 }
 
+/** Installs packages into a tree that has no package manager of its own: that of the builder, working from outside. */
+export interface OutsideInstaller {
+  /** Programs of the tree, any of which does it better: relative paths. */
+  readonly inside: readonly string[];
+  /** Writes what the commands read into `scratch`, which is empty. */
+  prepare(config: DistroConfig, place: Pick<BootstrapPlace, 'target' | 'scratch'>): void;
+  /** To be run with the sandbox's mounts on `target`. `refresh`: what is known of the repositories is out of date. */
+  commands(
+    config: DistroConfig,
+    place: Pick<BootstrapPlace, 'target' | 'scratch'>,
+    action: 'install' | 'uninstall',
+    packages: readonly string[],
+    refresh: boolean,
+  ): readonly Command[];
+}
+
 /** By which package manager a distribution lives: that of `redhat` is dnf, that of `suse` zypper. */
 export type DistroFamily = 'debian' | 'redhat' | 'suse';
 
@@ -72,6 +90,8 @@ export interface Distro extends Bootstrap {
   /** Components of the archive that are known, and those of an image that names none. */
   readonly components: readonly string[];
   readonly defaultComponents: readonly string[];
+  /** For trees without a package manager. */
+  readonly outside?: OutsideInstaller;
   /** Brings the package lists up to date, inside the tree. */
   refreshCommand(): readonly string[];
   /** Packages with which a running image uses its own disks, and its initramfs finds the root file system on them. */

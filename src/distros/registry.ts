@@ -4,10 +4,12 @@ import { quoted } from '../diagnostics/printable.ts';
 import { listOf } from '../diagnostics/suggest.ts';
 import { debian } from './debian.ts';
 import type { Distro } from './distro.ts';
+import { DNF_DISTROS } from './dnf.ts';
 import { ubuntu } from './ubuntu.ts';
+import { opensuse } from './zypper.ts';
 
 /** Distributions that dib bootstraps by itself; a new one is one file and one line here. */
-export const DISTROS: readonly Distro[] = [debian, ubuntu];
+export const DISTROS: readonly Distro[] = [debian, ubuntu, ...DNF_DISTROS, opensuse];
 
 /** A distribution by its name in image.yaml. */
 export function knownDistro(name: string): Distro | undefined {

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DistroConfig } from '../config/image.ts';
@@ -6,6 +6,7 @@ import type { BootstrapPlace, BootstrapResult, BuilderTool } from '../distros/di
 import { findDistro } from '../distros/registry.ts';
 import type { Command } from '../exec/command.ts';
 import { isArmoured } from '../rootfs/keyring.ts';
+import { sandboxArguments } from '../rootfs/sandbox.ts';
 import { treeMaker } from '../rootfs/trees/tree-source.ts';
 import type { ActionContext, Requirement } from './kind.ts';
 
@@ -23,7 +24,7 @@ function toolsOf(config: DistroConfig): readonly BuilderTool[] {
 
 /** What makes the base of an image, for the plan. */
 export function bootstrapCommands(config: DistroConfig): readonly Command[] {
-  const place = { target: '<tree>', scratch: '<scratch>' };
+  const place = { target: '<tree>', scratch: '<scratch>', mounted: (argv: readonly string[]) => argv };
   const keyring = config.keyring === undefined ? {} : { keyring: '<keyring>' };
   return treeMaker(config)?.commands(config, place) ?? findDistro(config).bootstrapCommands(config, { ...place, ...keyring });
 }
@@ -33,6 +34,7 @@ export async function fillTree(
   config: DistroConfig,
   target: string,
   pinned: string | undefined,
+  libexec: string,
   context: ActionContext,
 ): Promise<BootstrapResult> {
   await mkdir(context.paths.scratch, { recursive: true });
@@ -40,10 +42,18 @@ export async function fillTree(
   try {
     const maker = treeMaker(config);
     if (maker !== undefined) return await maker.fill(config, { target, scratch, pinned }, context);
-    return await bootstrap(config, { target, scratch, keyring: lendKeyring(config, scratch) }, context);
+    const keyring = lendKeyring(config, scratch);
+    return await bootstrap(config, { target, scratch, keyring, mounted: sandboxOn(target, scratch, libexec) }, context);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** What runs a program of the builder with a sandbox's mounts on the tree. */
+function sandboxOn(root: string, scratch: string, libexec: string): BootstrapPlace['mounted'] {
+  const [run, report] = [join(scratch, 'run'), join(scratch, 'left-running')];
+  mkdirSync(join(run, 'lock'), { recursive: true });
+  return (argv) => sandboxArguments({ libexec, root, run, report, outside: true, hostname: 'localhost' }, argv);
 }
 
 async function bootstrap(config: DistroConfig, place: BootstrapPlace, context: ActionContext): Promise<BootstrapResult> {

@@ -162,7 +162,7 @@ async function bootstrap(
 ): Promise<CachedLayer> {
   const config = nativeDistro(runtime.elementSet, runtime.image) ?? (inputs.distro as DistroConfig);
   const pinned = inputs.mirrorDigest === UNKNOWN ? undefined : inputs.mirrorDigest;
-  const { mirrorDigest, epoch } = await fillTree(config, building.tree, pinned, context);
+  const { mirrorDigest, epoch } = await fillTree(config, building.tree, pinned, runtime.libexec, context);
   const document = keyDocument({ ...inputs, mirrorDigest }, context);
   const layer = {
     key: jsonDigest(document),
@@ -274,6 +274,7 @@ function phaseOptions(
       }),
     extraOutputs: join(building.directory, 'outputs'),
     refresh: stale ? distro.refreshCommand() : undefined,
+    outside: distro?.outside === undefined || native === undefined ? undefined : { installer: distro.outside, config: native },
     address: context.address,
     logFile: context.logFile,
     timeout: runtime.hookTimeout,

@@ -61,6 +61,9 @@ function initramfsFailed(cause: Diagnostic, options: PhaseOptions): Diagnostic {
   };
 }
 
+/** Lines of apt-get, dpkg, dnf and zypper that name the package that could not be had. */
+const TOLD = /^\s*(E:|dpkg:|Errors were|No match for argument|Error: |No provider of|Package |'\S+' not found|Problem:? )/;
+
 function packagesFailed(
   step: ProcessStep & { run: 'install' | 'uninstall' },
   cause: Diagnostic,
@@ -68,7 +71,7 @@ function packagesFailed(
 ): Diagnostic {
   const packages = options.elementSet.packages as Readonly<Record<string, PhasePackages>>;
   const requests = packages[step.phase]?.[step.run] ?? [];
-  const told = (cause.detail ?? '').split('\n').filter((line) => /^\s*(E:|dpkg:|Errors were)/.test(line));
+  const told = (cause.detail ?? '').split('\n').filter((line) => TOLD.test(line));
   const named = requests.filter(({ name }) => told.some((line) => line.split(/[\s'",;:()]+/).includes(name)));
   const list = (some: readonly PackageRequest[]) =>
     some.map(({ name, requestedBy }) => `${name} (${requestedBy.map(asker).join(', ')})`);

@@ -17,6 +17,7 @@ import {
   takeLeftRunning,
 } from './hook-session.ts';
 import { saveAdditions } from './hook-tree.ts';
+import { needsOutside, type OutsidePackages, runOutsidePackages } from './outside-packages.ts';
 import { GUEST_HOOKS, lendFiles } from './sandbox.ts';
 
 /** One thing to do in a tree. */
@@ -71,6 +72,8 @@ export interface PhaseOptions {
   readonly extraOutputs: string;
   /** Program and arguments that bring package lists up to date before the first packages, if they are out of date. */
   readonly refresh?: readonly string[] | undefined;
+  /** Installs packages as long as the tree has no package manager. */
+  readonly outside?: OutsidePackages | undefined;
   readonly address: string;
   /** Absolute path of the log, for messages. */
   readonly logFile?: string | undefined;
@@ -149,6 +152,13 @@ async function runStep(
   }
   const loan = lendFiles(options.root);
   try {
+    const { outside } = options;
+    if ((step.run === 'install' || step.run === 'uninstall') && needsOutside(outside, options.root)) {
+      const request = { action: step.run, packages: step.packages, refresh: refresh !== undefined };
+      const { sandbox } = session;
+      await attempt(step, options, () => runOutsidePackages(outside, request, sandbox, options.scratch, runner, timeout));
+      return;
+    }
     if (refresh !== undefined) await runner.run(insideCommand(refresh, session), { timeout });
     await attempt(step, options, () => runner.run(command(step, session), { timeout }));
   } finally {

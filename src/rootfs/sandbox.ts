@@ -22,7 +22,7 @@ export interface SandboxOptions {
   readonly root: string;
   /** Directory that is /run while a layer is built. */
   readonly run: string;
-  readonly hooks: string;
+  readonly hooks?: string | undefined;
   /** Directory that is /var/cache/apt while a layer is built. */
   readonly aptCache?: string | undefined;
   /** File that gets the command lines of what a program leaves running. */
@@ -30,6 +30,8 @@ export interface SandboxOptions {
   readonly hostname: string;
   /** The program keeps standard input: it is the user's shell. */
   readonly terminal?: boolean | undefined;
+  /** The program is one of the builder, and sees the tree from outside with everything mounted on it. */
+  readonly outside?: boolean | undefined;
 }
 
 /**
@@ -40,7 +42,9 @@ export function sandboxArguments(options: SandboxOptions, program: readonly stri
   return [
     ...['unshare', '--mount', '--propagation', 'slave', '--pid', '--uts', '--ipc', '--fork', '--kill-child=KILL', '--'],
     join(options.libexec, 'dib-sandbox'),
-    ...['--root', options.root, '--run', options.run, '--report', options.report, '--hooks', options.hooks],
+    ...['--root', options.root, '--run', options.run, '--report', options.report],
+    ...(options.hooks === undefined ? [] : ['--hooks', options.hooks]),
+    ...(options.outside === true ? ['--outside', 'yes'] : []),
     ...(options.terminal === true ? ['--terminal', 'yes'] : []),
     ...(options.aptCache === undefined ? [] : ['--apt-cache', options.aptCache]),
     ...['--hostname', options.hostname, '--', ...program],

@@ -20,6 +20,9 @@ export function isTree(name: string): boolean {
   return name === 'tarball' || name === 'oci';
 }
 
+/** Distributions that elements bring: their names are no mistype of another one's. */
+const ELSEWHERE: ReadonlySet<string> = new Set(['alpine', 'arch', 'gentoo', 'openeuler', 'rhel']);
+
 /** What stands in the way of bootstrapping `distro` natively; `strict` false: only what is surely a mistype. */
 export function distroProblems(root: Parameters<typeof textAt>[0], strict: boolean): readonly Problem[] {
   const name = textAt(root, '/distro/name');
@@ -27,7 +30,7 @@ export function distroProblems(root: Parameters<typeof textAt>[0], strict: boole
   const known = [...DISTROS.map((distro) => distro.name), 'tarball', 'oci'];
   const table = knownDistro(name);
   if (table === undefined) {
-    const near = didYouMean(name, known);
+    const near = ELSEWHERE.has(name) ? undefined : didYouMean(name, known);
     if (near === undefined && !strict) return [];
     return [
       {

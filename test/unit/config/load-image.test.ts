@@ -192,14 +192,14 @@ outputs:
 });
 
 describe('distributions that an element may bring', () => {
-  const text = `${HEAD}elements: [fedora]\ndistro: { name: fedora, release: f42 }\n`;
+  const text = `${HEAD}elements: [gentoo]\ndistro: { name: gentoo, release: f42 }\n`;
   test('are no error while the elements are not known, and one when none brings it', () => {
     const { value, diagnostics } = parseImage(text, 'image.yaml', 'amd64');
     expect(diagnostics).toEqual([]);
     expect(value && nativeDistroDiagnostics(value)).toMatchObject([
       {
         code: 'DIB_DISTRO_UNKNOWN',
-        summary: 'The distribution `fedora` is not known',
+        summary: 'The distribution `gentoo` is not known',
         range: { start: { line: 4, column: 17 } },
       },
     ]);

@@ -9,7 +9,7 @@ import { findDistro } from '../../../src/distros/registry.ts';
 
 const config = { name: 'debian', release: 'bookworm', arch: 'amd64', components: ['main', 'contrib'], variant: 'minbase' };
 
-const PLACE = { target: '/tree', scratch: '/scratch' };
+const PLACE = { target: '/tree', scratch: '/scratch', mounted: (argv: readonly string[]) => argv };
 
 describe('bootstrap commands', () => {
   test('leave the choice of mirrors to mmdebstrap', () => {

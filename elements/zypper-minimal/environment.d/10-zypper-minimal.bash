@@ -1,0 +1,1 @@
+export DIB_SUSE_KERNEL=${DIB_SUSE_KERNEL:-kernel-default}
