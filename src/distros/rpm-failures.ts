@@ -1,8 +1,8 @@
-import { quoted } from '../diagnostics/printable.ts';
-import { listOf } from '../diagnostics/suggest.ts';
 import type { DistroConfig } from '../config/image.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { DibError } from '../diagnostics/errors.ts';
+import { quoted } from '../diagnostics/printable.ts';
+import { listOf } from '../diagnostics/suggest.ts';
 
 /** What dnf and zypper say, by what it means. The first group names the package or repository, where there is one. */
 const NO_SIGNATURE = [

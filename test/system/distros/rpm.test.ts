@@ -81,6 +81,11 @@ function publish(system: TestSystem): void {
   }
 }
 
+/** As the planner leaves it: the file, and what was in it. */
+function keyring({ file }: TestKey): object {
+  return { keyring: file, files: { keyring: { path: file, sha256: sha256(readFileSync(file)) } } };
+}
+
 function image(system: TestSystem, changes: object = {}, distro: object = {}): object {
   return {
     apiVersion: 'dib/v1',
@@ -90,7 +95,7 @@ function image(system: TestSystem, changes: object = {}, distro: object = {}): o
       release: system.release,
       arch: 'amd64',
       mirror: `file://${mirrorOf(system)}`,
-      keyring: key.file,
+      ...keyring(key),
       components: Object.keys(system.repositories),
       variant: 'minbase',
       ...distro,
@@ -156,7 +161,7 @@ describe.each(SYSTEMS)('$name $release', (each) => {
 
 describe('what is not signed as it should be', () => {
   test.each(['fedora', 'opensuse'] as const)('%s: packages of a stranger', { timeout: 60_000 }, async (name) => {
-    const result = await build(image(system(name), {}, { keyring: stranger.file }));
+    const result = await build(image(system(name), {}, keyring(stranger)));
     expect(result.error?.[0], failure(result)).toMatchObject({ code: 'DIB_DISTRO_SIGNATURE' });
     expect(result.error?.[0]?.summary).toMatch(/signed with a key that dib does not believe$/);
     expect(result.error?.[0]?.help).toContain('`distro.keyring`');
@@ -165,7 +170,7 @@ describe('what is not signed as it should be', () => {
   test('keys of the mirror that are not the distribution’s', { timeout: 60_000 }, async () => {
     const rocky = system('rocky');
     writeFileSync(join(mirrorOf(rocky), 'RPM-GPG-KEY-Rocky-9'), readFileSync(stranger.file));
-    const result = await build(image(rocky, {}, { keyring: undefined }));
+    const result = await build(image(rocky, {}, { keyring: undefined, files: undefined }));
     expect(result.error?.[0]?.code, failure(result)).toBe('DIB_DISTRO_KEYS');
     expect(result.error?.[0]?.detail).toContain('21CB256AE16FC54C6E652949702D426D350D275D');
   });
