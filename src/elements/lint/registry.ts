@@ -18,6 +18,7 @@ import { readme } from './rules/readme.ts';
 import { safeSudo } from './rules/safe-sudo.ts';
 import { sete, setpipefail, setu } from './rules/set-options.ts';
 import { shebang } from './rules/shebang.ts';
+import { sourceRepository } from './rules/source-repository.ts';
 import { svcMap } from './rules/svc-map.ts';
 import { tabindent } from './rules/tabindent.ts';
 import { undeclaredVariable } from './rules/undeclared-variable.ts';
@@ -48,6 +49,7 @@ export const LINT_RULES: readonly LintRule[] = [
   setpipefail,
   setu,
   shebang,
+  sourceRepository,
   svcMap,
   tabindent,
   undeclaredVariable,

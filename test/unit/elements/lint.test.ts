@@ -196,13 +196,18 @@ describe('dib elements lint', () => {
       { ...GOOD, 'elements/web/pkg-map': '{\n  "default": { "web": "x", }\n}\n' },
       ['error DIB_LINT_PKG_MAP web/pkg-map:2:28 `pkg-map` is not JSON'],
     ],
+    ['svc-map', { ...GOOD, 'elements/web/svc-map': 'web: httpd\nssh:\n  defalt: ssh\n  redhat: 1\n' }, ['X']],
     [
-      'svc-map',
-      { ...GOOD, 'elements/web/svc-map': 'web: httpd\nssh:\n  defalt: ssh\n  redhat: 1\n' },
+      'sources',
+      {
+        ...GOOD,
+        'elements/web/element-deps': 'source-repositories\n',
+        'elements/web/source-repository-web':
+          'web git /opt/web https://example.org/$WEB.git\nwob gti /opt/wob https://example.org/wob.git\nwib file opt https://example.org/x\n',
+      },
       [
-        'error DIB_LINT_SVC_MAP web/svc-map:1:1 What `web` is called is not a mapping',
-        'warning DIB_LINT_SVC_MAP web/svc-map:3:3 `defalt` is no distribution or family that dib knows',
-        'error DIB_LINT_SVC_MAP web/svc-map:4:3 The name of `ssh` on `redhat` is no text',
+        'error DIB_ELEMENT_SOURCE web/source-repository-web:2:1 `gti` is no type of source',
+        'error DIB_ELEMENT_SOURCE web/source-repository-web:3:1 The destination `opt` of source `wib` is no path in the image',
       ],
     ],
     [
