@@ -196,7 +196,14 @@ describe('dib elements lint', () => {
       { ...GOOD, 'elements/web/pkg-map': '{\n  "default": { "web": "x", }\n}\n' },
       ['error DIB_LINT_PKG_MAP web/pkg-map:2:28 `pkg-map` is not JSON'],
     ],
-    ['svc-map', { ...GOOD, 'elements/web/svc-map': 'web: httpd\nssh:\n  defalt: ssh\n  redhat: 1\n' }, ['X']],
+    [
+      'svc-map',
+      { ...GOOD, 'elements/web/svc-map': 'web: httpd\nssh:\n  defalt: ssh\n  redhat: 1\n' },
+      [
+        'error DIB_ELEMENT_SVC_MAP web/svc-map:1:6 The service `web` has no names',
+        'warning DIB_LINT_SVC_MAP web/svc-map:3:3 `defalt` is no distribution or family that dib knows',
+      ],
+    ],
     [
       'sources',
       {
