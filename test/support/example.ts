@@ -1,4 +1,4 @@
-import { chownSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -46,6 +46,8 @@ export interface BuildOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** LUKS containers are made for this machine's speed; in software emulation unlocking would take ten times as long. */
   readonly quickToUnlock?: boolean;
+  /** One of examples/, whose files are put beside image.yaml. */
+  readonly beside?: string;
   /** Texts of files beside image.yaml, which only their owner may read. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -61,6 +63,7 @@ export function readExample(example: string): ImageText {
 export function buildImage(image: ImageText, options: BuildOptions = {}): BuiltImage {
   const directory = mkdtempSync('/var/tmp/dib-test-boot-');
   const file = join(directory, 'image.yaml');
+  if (options.beside !== undefined) cpSync(join(TOP, 'examples', options.beside), directory, { recursive: true });
   for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(directory, name), text, { mode: 0o600 });
   const elements = [...image.elements, 'boot-report'];
   const environment = { ...(image['environment'] as object | undefined), DIB_BOOTLOADER_DEFAULT_CMDLINE: KERNEL_ARGUMENTS };

@@ -23,8 +23,10 @@ export interface BootOptions {
   readonly passphrase?: string;
   /** An ISO image that the machine starts from, in a CD drive. */
   readonly iso?: string;
+  /** Further arguments of QEMU. */
+  readonly arguments?: readonly string[];
   /** Done after the report while the machine still runs. */
-  readonly inside?: () => Promise<void>;
+  readonly inside?: (console: () => string) => Promise<void>;
 }
 
 /** A boot takes 20 to 60 s in software emulation; this only ends one that hangs. */
@@ -61,14 +63,9 @@ export async function bootAndReport(
     network: true,
     sshPort: options.sshPort,
   };
-  const child = spawn('setpriv', [
-    '--pdeathsig',
-    'KILL',
-    QEMU,
-    ...machineArguments(machine),
-    ...reportArguments(socket, nonce),
-    ...driveArguments(options.iso),
-  ]);
+  const drives = driveArguments(options.iso);
+  const qemu = [QEMU, ...machineArguments(machine), ...reportArguments(socket, nonce), ...drives, ...(options.arguments ?? [])];
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...qemu]);
   const console = watchConsole(child, options.passphrase);
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const guard = { timer: setTimeout(() => {}, 0) };
@@ -81,7 +78,7 @@ export async function bootAndReport(
     const seconds = (performance.now() - started) / 1000;
     const report = parseReport(text);
     if (report.nonce !== nonce) throw new Error(`the report has the nonce ${report.nonce}, not ${nonce}`);
-    await Promise.race([options.inside?.(), limit, died]);
+    await Promise.race([options.inside?.(console.text), limit, died]);
     return { report, console: console.text(), seconds };
   } catch (error) {
     throw new Error(
