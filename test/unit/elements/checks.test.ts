@@ -129,3 +129,16 @@ describe('nftables', () => {
     ]);
   });
 });
+
+describe('luks-unlock', () => {
+  it('wants a label, a path and numbers of registers that shell and initramfs take as they are', () => {
+    const unlock = (label: string, path: string, registers: string) =>
+      check('luks-unlock', { DIB_LUKS_UNLOCK_LABEL: label, DIB_LUKS_UNLOCK_FILE: path, DIB_LUKS_UNLOCK_PCRS: registers });
+    expect(unlock('DIBKEY', 'keys/luks.key', '0, 7')).toEqual([]);
+    expect(unlock('my stick', 'luks key', '7,x')).toEqual([
+      'luks-unlock: DIB_LUKS_UNLOCK_LABEL, my stick, has other characters than letters, digits, - and _, or more than 16',
+      'luks-unlock: DIB_LUKS_UNLOCK_FILE, luks key, has other characters than letters, digits and -_./',
+      'luks-unlock: DIB_LUKS_UNLOCK_PCRS, 7,x, is no list of numbers',
+    ]);
+  });
+});
