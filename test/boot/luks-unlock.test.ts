@@ -76,7 +76,8 @@ describe('the element luks-unlock', () => {
     });
     expect(console).toContain(QUESTION);
     expect(console).toContain('dib-luks-unlock: the key of root_crypt is on DIBKEY');
-    expectPromisesKept(report, image.promises, image.name);
+    const devices = report.devices.filter(({ label }) => label !== 'DIBKEY');
+    expectPromisesKept({ ...report, devices }, image.promises, image.name);
     const second = await startTpm(join(image.directory, 'tpm'));
     const without = await bootAndReport([], 'bios', { arguments: [...drives([disk, 'qcow2']), ...second.arguments] });
     expect(without.console).toContain('with clevis');
