@@ -92,6 +92,18 @@ describe('shipped elements', () => {
       label: 'gpt',
       partitions: [{ name: 'ESP', type: 'EF00' }, { name: 'BSP', type: 'EF02' }, { name: 'root' }],
     });
+    expect(layout('block-device-efi-4k')[0]).toEqual({ local_loop: { name: 'image0', block_size: 4096 } });
+    expect(partitions('block-device-efi-lvm').partitions.at(-1)).toEqual({ name: 'root', type: '8E00', size: '40G' });
+    expect(layout('block-device-efi-lvm')[2].lvm.lvs).toEqual([
+      { name: 'lv_root', base: 'vg', extents: '23%VG' },
+      { name: 'lv_var', base: 'vg', extents: '57%VG' },
+      { name: 'lv_home', base: 'vg', extents: '20%VG' },
+    ]);
+  });
+
+  it('declare the files that they make for the user', async () => {
+    expect((await load(['vm', 'baremetal'])).extraOutputs).toEqual(['.vmlinuz', '.initrd']);
+    expect((await load(['vm', 'iso'])).extraOutputs).toEqual(['.vmlinuz', '.initrd', '-boot.iso']);
   });
 
   it('choose the kernel and boot loader packages', async () => {

@@ -196,3 +196,18 @@ it('has no boot loader without the element, without a table, or without a BIOS b
   const mbr: Json[] = [plain[0] as Json, { partitioning: { base: 'image0', label: 'mbr', partitions: [root] } }];
   expect(kinds(graph({ outputs: [] }, mbr))).toContain('bootloader');
 });
+
+it('puts what elements make for the user beside the first output', () => {
+  const outputs = [{ format: 'qcow2', path: 'out/web.qcow2', compression: 'zstd', pointer: '/outputs/0' }] as const;
+  const made = find(graph({ outputs, files: ['web.vmlinuz', 'web-boot.iso'] }), 'output.web-boot_iso');
+  expect(made.dependsOn).toEqual(['layer.finalise']);
+  expect(made.inputs).toEqual({
+    format: 'file',
+    path: 'out/web-boot.iso',
+    compression: 'none',
+    tree: 'layer.finalise',
+    file: 'web-boot.iso',
+  });
+  expect(made.description).toBe('out/web-boot.iso: made by layer.finalise');
+  expect(find(graph({ outputs: [], files: ['web.initrd'] }), 'output.web_initrd').inputs).toMatchObject({ path: 'web.initrd' });
+});
