@@ -4,6 +4,8 @@ import type { BuilderFile, DistroConfig, LoadedImage } from '../config/image.ts'
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { DibError } from '../diagnostics/errors.ts';
 import { quoted, quotedPath } from '../diagnostics/printable.ts';
+import { listOf } from '../diagnostics/suggest.ts';
+import type { ElementSet } from '../elements/element.ts';
 import { keyringFault } from '../rootfs/keyring.ts';
 import { parseReference } from '../rootfs/trees/oci.ts';
 import { readLayout } from '../rootfs/trees/oci-image.ts';
@@ -75,4 +77,22 @@ async function readTree(
     await readFile(join(full, 'index.json'));
     return readLayout(full, { ref: source.ref, arch, tag }).sha256;
   });
+}
+
+/** Packages of a tree of which nobody said what distribution it is have no names. */
+export function likeDiagnostics(image: LoadedImage, { packages }: ElementSet): readonly Diagnostic[] {
+  const { distro } = image.config;
+  const asked = Object.values(packages).flatMap(({ install, uninstall }) => [...install, ...uninstall]);
+  const [first] = asked;
+  if (first === undefined || distro?.source === undefined || distro.name !== distro.source.type) return [];
+  return [
+    {
+      code: 'DIB_DISTRO_LIKE',
+      severity: 'error',
+      summary: 'Packages are to be installed, and nothing says of which distribution',
+      detail: `${quoted(first.name)} is asked for by ${listOf(first.requestedBy)}.`,
+      help: 'Write `like: debian` (or what it is) into `distro`, and `release`, so that packages have the names of that distribution.',
+      range: image.locate('/distro'),
+    },
+  ];
 }

@@ -19,7 +19,7 @@ import type { ElementSet } from '../elements/element.ts';
 import { loadElements } from '../elements/load.ts';
 import type { Json } from '../util/json.ts';
 import { checkOutputs, wantedOutputs } from './disk-outputs.ts';
-import { withDistroFiles } from './distro-files.ts';
+import { likeDiagnostics, withDistroFiles } from './distro-files.ts';
 import type { Places } from './expand.ts';
 import { checkLeftOutDisks } from './left-out-disks.ts';
 import { becomesDisk, checkStoragePackages, withStoragePackages } from './storage-packages.ts';
@@ -82,7 +82,7 @@ export async function prepareImage(
   });
   diagnostics.push(...elements.diagnostics);
   if (elements.value !== undefined && elements.value.operatingSystem === undefined)
-    diagnostics.push(...nativeDistroDiagnostics(image));
+    diagnostics.push(...nativeDistroDiagnostics(image), ...likeDiagnostics(image, elements.value));
   const source = await blockDeviceSource(image, variables, elements.value, diagnostics);
   const defaults = environmentDefaults(variables);
   diagnostics.push(...defaults.diagnostics);

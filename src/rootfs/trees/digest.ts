@@ -10,10 +10,9 @@ export function treeDigest({ source, files }: DistroConfig): string | undefined 
   return source.type === 'tarball' ? source.sha256 : PINNED.exec(source.ref)?.[1];
 }
 
-/** A reference that may mean another image tomorrow. */
-export function movingReference(config: DistroConfig): string | undefined {
-  const { source } = config;
-  return source?.type === 'oci' && treeDigest(config) === undefined ? source.ref : undefined;
+/** The reference to a registry, which may mean another image tomorrow. What lies on the builder is known by its content alone. */
+export function registryReference({ source }: DistroConfig): string | undefined {
+  return source?.type === 'oci' && source.ref.startsWith('docker:') ? source.ref : undefined;
 }
 
 /** The same repository at a digest: `docker://host/name:tag` as `docker://host/name@sha256:...`. */

@@ -66,8 +66,9 @@ export const oci: TreeMaker = {
   },
 };
 
+/** In a plan's inputs only references to registries stand. */
 function refOf({ source }: DistroConfig): string {
-  return source?.type === 'oci' ? source.ref : '';
+  return (source?.type === 'oci' ? source.ref : undefined) ?? 'oci:';
 }
 
 function wantedOf(config: DistroConfig): Wanted {
