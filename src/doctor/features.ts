@@ -2,8 +2,10 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { release, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { debianArchitecture } from '../distros/architectures.ts';
 import type { Capability } from '../exec/capability.ts';
 import { probeCommand } from '../exec/probe.ts';
+import { EMULATION_HELP, emulationFault } from '../host/emulation.ts';
 import { probeBackends } from '../vm/open.ts';
 import { type Finding, firstLine, readText } from './finding.ts';
 import { probeKvm } from './kvm.ts';
@@ -45,10 +47,26 @@ export async function probeFeatures(root: boolean): Promise<readonly Feature[]> 
       { name: 'device-mapper', ...deviceMapper(), why: 'LVM and LUKS in realisation "attached"', needed: false },
       { name: 'kvm', ...kvm, why: 'makes dib boot and QEMU of worker vm fast', needed: false },
       ...machines,
+      {
+        name: 'other architectures',
+        ...foreignArchitectures(),
+        why: 'images of another architecture than this machine',
+        needed: false,
+      },
     ];
   } finally {
     await removeScratch(scratch);
   }
+}
+
+/** Those that are built most. */
+function foreignArchitectures(): Finding {
+  const host = debianArchitecture();
+  const foreign = ['amd64', 'arm64'].filter((arch) => arch !== host);
+  const faults = foreign.map((arch) => emulationFault(arch, host));
+  const fault = faults.find((found) => found !== undefined);
+  if (fault === undefined) return { state: 'found', detail: `${foreign.join(', ')} through QEMU` };
+  return { state: 'missing', detail: `${foreign.join(', ')}: ${fault}`, help: EMULATION_HELP };
 }
 
 async function virtualMachines(): Promise<readonly Feature[]> {

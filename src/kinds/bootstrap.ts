@@ -2,9 +2,13 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DistroConfig } from '../config/image.ts';
+import { ExitCode, fail } from '../diagnostics/errors.ts';
+import { quoted } from '../diagnostics/printable.ts';
+import { debianArchitecture } from '../distros/architectures.ts';
 import type { BootstrapPlace, BootstrapResult, BuilderTool } from '../distros/distro.ts';
 import { findDistro } from '../distros/registry.ts';
 import type { Command } from '../exec/command.ts';
+import { EMULATION_HELP, emulationFault } from '../host/emulation.ts';
 import { isArmoured } from '../rootfs/keyring.ts';
 import { sandboxArguments } from '../rootfs/sandbox.ts';
 import { treeMaker } from '../rootfs/trees/tree-source.ts';
@@ -58,6 +62,7 @@ function sandboxOn(root: string, scratch: string, libexec: string): BootstrapPla
 
 async function bootstrap(config: DistroConfig, place: BootstrapPlace, context: ActionContext): Promise<BootstrapResult> {
   const distro = findDistro(config);
+  requireEmulation(config.arch);
   try {
     await distro.prepareBootstrap?.(config, place, context);
     for (const command of distro.bootstrapCommands(config, place)) await context.run(command);
@@ -74,4 +79,20 @@ function lendKeyring({ files }: DistroConfig, scratch: string): string | undefin
   const path = join(scratch, isArmoured(bytes) ? 'keyring.asc' : 'keyring.gpg');
   writeFileSync(path, bytes, { mode: 0o644 });
   return path;
+}
+
+/** Packages of another architecture run programs of it when they are installed. */
+function requireEmulation(arch: string): void {
+  const hostArch = debianArchitecture();
+  const fault = emulationFault(arch, hostArch);
+  if (fault === undefined) return;
+  fail(
+    {
+      code: 'DIB_ARCH_EMULATION',
+      summary: `Programs of ${quoted(arch)} cannot be run on this machine, which is ${quoted(hostArch)}: ${fault}`,
+      detail: 'Installing packages of another architecture runs its programs, through QEMU.',
+      help: EMULATION_HELP,
+    },
+    ExitCode.Unavailable,
+  );
 }

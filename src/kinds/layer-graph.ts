@@ -5,7 +5,7 @@ import { withDistroDefaults } from '../distros/registry.ts';
 import { type ElementSet, isDeviceAddress, type Phase } from '../elements/element.ts';
 import { compareBytes, compareHookNames } from '../elements/order.ts';
 import { hookVariables, type LayoutFacts } from '../rootfs/hook-environment.ts';
-import { registryReference, treeDigest } from '../rootfs/trees/digest.ts';
+import { keptReference, treeDigest } from '../rootfs/trees/digest.ts';
 import { jsonDigest } from '../util/hash.ts';
 import type { JsonObject } from '../util/json.ts';
 import { type Resource, UNKNOWN } from './kind.ts';
@@ -123,7 +123,7 @@ export function bootstrapInputs(distro: DistroConfig, mirrorDigest?: string): Bo
       components: distro.components,
       variant: distro.variant,
       keyring: distro.files?.keyring?.sha256,
-      source: distro.source && { type: distro.source.type, ref: registryReference(distro) },
+      source: distro.source && { type: distro.source.type, ref: keptReference(distro) },
     },
     mirrorDigest: treeDigest(distro) ?? mirrorDigest ?? UNKNOWN,
   };

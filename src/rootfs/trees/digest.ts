@@ -10,9 +10,15 @@ export function treeDigest({ source, files }: DistroConfig): string | undefined 
   return source.type === 'tarball' ? source.sha256 : PINNED.exec(source.ref)?.[1];
 }
 
-/** The reference to a registry, which may mean another image tomorrow. What lies on the builder is known by its content alone. */
-export function registryReference({ source }: DistroConfig): string | undefined {
-  return source?.type === 'oci' && source.ref.startsWith('docker:') ? source.ref : undefined;
+/**
+ * What a reference says beyond the content that is known: of a registry all, as it may mean another image tomorrow; of an archive which of its images. Where it
+ * lies on the builder does not matter.
+ */
+export function keptReference({ source }: DistroConfig): string | undefined {
+  if (source?.type !== 'oci') return undefined;
+  const [transport = '', , ...tag] = source.ref.split(':');
+  if (transport === 'docker') return source.ref;
+  return transport === 'oci' ? undefined : [`${transport}:`, ...tag].join(':');
 }
 
 /** The same repository at a digest: `docker://host/name:tag` as `docker://host/name@sha256:...`. */

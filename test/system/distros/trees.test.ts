@@ -107,7 +107,10 @@ function makeLayout(
   created = '2024-05-06T07:08:09Z',
 ): { manifest: Blob; layers: Blob[] } {
   const lower = pack('lower', 'lower.tar', ['gzip', '-c']);
-  const layers = [putBlob(layout, `${TYPE}.layer.v1.tar+gzip`, lower), putBlob(layout, `${TYPE}.layer.v1.tar+zstd`, upper)];
+  const layers = [
+    putBlob(layout, `${TYPE}.layer.v1.tar+gzip`, lower),
+    putBlob(layout, `${TYPE}.layer.v1.tar+${upper[0] === 0x1f ? 'gzip' : 'zstd'}`, upper),
+  ];
   const diffs = ['lower.tar', 'upper.tar'].map((name) => `sha256:${sum(readFileSync(join(scratch, name)))}`);
   const config = putBlob(
     layout,
