@@ -271,8 +271,10 @@ function expansionProblem(problem: 'not-static' | 'unfinished' | 'unknown', line
       detail: 'dib expands `$NAME`, `${NAME}` and `${NAME:-default}` and runs nothing while it plans.',
       help: 'Set a variable in an `environment.d` file or in `environment:` of image.yaml, and use it here.',
     };
-  const name = [...line.matchAll(/\$\{?([A-Za-z_]\w*)/g)]
-    .map((match) => match[1] ?? '')
+  // One with a default is never missing, only unknown.
+  const name = [...line.matchAll(/\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?!\w)(:?[-+=])?)/g)]
+    .filter((match) => match[3] === undefined || context.unknown.has(match[2] ?? ''))
+    .map((match) => match[1] ?? match[2] ?? '')
     .find((each) => context.unknown.has(each) || context.environment[each] === undefined);
   const computed = context.unknown.has(name ?? '');
   return {

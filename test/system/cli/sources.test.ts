@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Project, smallImage } from './project.ts';
+import { Project } from './project.ts';
 
 /** Answers every request that has a password with the same text; prints its port. */
 const SERVER = `
@@ -29,6 +29,11 @@ function commit(text: string): string {
   return git('rev-parse', 'HEAD');
 }
 
+/** A file of the built archive. */
+function fromTar(path: string): string {
+  return execFileSync('tar', ['-xOf', project.path('small.tar'), path], { encoding: 'utf8' });
+}
+
 /** All that dib wrote beside image.yaml: state, logs, plans. */
 function written(): string {
   const files = readdirSync(project.path('.dib'), { recursive: true, withFileTypes: true });
@@ -38,39 +43,59 @@ function written(): string {
     .join('\n');
 }
 
+/** A system that is bash, some programs with their libraries, and an apt-get that has nothing to do: made in a moment. */
+const TOY = `
+mkdir -p "$TARGET_ROOT"/{dev,etc,proc,root,run,sys,tmp,var/log,usr/{bin,sbin,lib,lib64,share}}
+for name in bin sbin lib lib64; do ln -s "usr/$name" "$TARGET_ROOT/$name"; done
+for name in bash basename cat chmod cut dirname env find grep head id ln ls mkdir mktemp mv printf readlink rm sed sort stat tail test touch tr true uname; do
+    program=$(readlink -f "$(type -P "$name")")
+    cp "$program" "$TARGET_ROOT/usr/bin/$name"
+    for library in $(ldd "$program" | grep -o '/[^ ]*'); do
+        [ -e "$TARGET_ROOT$library" ] || { mkdir -p "$TARGET_ROOT$(dirname "$library")"; cp -L "$library" "$TARGET_ROOT$library"; }
+    done
+done
+ln -s bash "$TARGET_ROOT/usr/bin/sh"
+for name in apt-get apt-cache apt-mark dpkg dpkg-query dpkg-divert; do
+    printf '#!/bin/bash\\nexit 0\\n' >"$TARGET_ROOT/usr/bin/$name"
+    chmod 0755 "$TARGET_ROOT/usr/bin/$name"
+done
+echo root:x:0:0:root:/root:/bin/bash >"$TARGET_ROOT/etc/passwd"
+`;
+
 beforeAll(async () => {
   const [port] = (await once(server.stdout, 'data')) as [Buffer];
   const location = `http://me:hunter2@127.0.0.1:${port.toString().trim()}/logo`;
-  project = new Project(
-    smallImage({
-      elements: ['./elements/tiny'],
-      outputs: [{ format: 'tar', path: 'small.tar' }],
-      environment: { DIB_DEBIAN_KERNEL: 'none', DIB_REPOLOCATION_logo: location },
-    }),
-  );
+  project = new Project({
+    apiVersion: 'dib/v1',
+    name: 'small',
+    skip_base: true,
+    elements: ['./elements/toy', './elements/tiny'],
+    environment: { DISTRO_NAME: 'debian', DIB_RELEASE: 'bookworm', DIB_REPOLOCATION_logo: location },
+    outputs: [{ format: 'tar', path: 'small.tar' }],
+  });
   repository = project.path('repository');
   mkdirSync(repository);
   execFileSync('git', ['-C', repository, 'init', '--quiet', '--initial-branch=main']);
   commit('one');
+  project.hook('toy', 'root.d/10-toy', TOY);
+  writeFileSync(project.path('elements/toy/element-provides'), 'operating-system\n');
   project.hook(
     'tiny',
     'extra-data.d/99-look',
-    '[ "$(cat "$TARGET_ROOT/opt/tools/version")" = one ] || [ "$(cat "$TARGET_ROOT/opt/tools/version")" = two ]',
+    'cp "$TARGET_ROOT/opt/tools/version" "$TARGET_ROOT/etc/tools-version"',
     'cache-url file:///etc/hostname "$TMP_BUILD_DIR/cached" | grep -q "is now at"',
   );
   project.hook(
     'tiny',
     'install.d/50-look',
     'grep -qx "from the server" /usr/share/logo',
-    '[ "$(stat -c %U:%G /opt/tools/version /usr/share/logo | sort -u)" = root:root ]',
-    'git -C /opt/tools log -1 --format=%s > /etc/tools-commit',
-    '[ "$(svc-map web dbus other)" = "$(printf "%s\\n" apache2 dbus other)" ]',
+    '[ "$(stat -c %u:%g /opt/tools/version /usr/share/logo | sort -u)" = 0:0 ]',
+    '[ "$(svc-map web other)" = "$(printf "%s\\n" apache2 other)" ]',
     'cache-url -h | grep -q "^usage: cache-url"',
   );
   const tiny = (name: string, text: string) => writeFileSync(project.path('elements/tiny', name), text);
   tiny('element-deps', 'cache-url\nsource-repositories\nsvc-map\n');
   tiny('svc-map', 'web:\n  default: httpd\n  debian: apache2\n');
-  tiny('package-installs.yaml', 'dbus:\n');
   tiny(
     'source-repository-tools',
     [
@@ -99,12 +124,11 @@ test('sources are fetched, placed before extra-data.d/99, and part of the layerâ
   expect(project.planned().filter((each) => each.startsWith('source.'))).toEqual(['source.logo: create', 'source.tools: create']);
   const { stdout } = project.apply();
   expect(stdout).toContain('Apply complete!');
-  const tar = (path: string) => execFileSync('tar', ['-xOf', project.path('small.tar'), path], { encoding: 'utf8' });
-  expect(tar('./etc/tools-commit')).toBe('one\n');
-  expect(tar('./usr/share/logo')).toBe('from the server\n');
-  expect(tar('./etc/dib-source-repositories')).toBe('/usr/share/logo\n/opt/tools\n');
+  expect(fromTar('./etc/tools-version')).toBe('one\n');
+  expect(fromTar('./usr/share/logo')).toBe('from the server\n');
+  expect(fromTar('./etc/dib-source-repositories')).toBe('/usr/share/logo\n/opt/tools\n');
   const head = execFileSync('git', ['-C', repository, 'rev-parse', 'HEAD'], { encoding: 'utf8' }).trim();
-  expect(tar('./etc/dib-manifests/dib-manifest-git-small')).toBe(`tools git /opt/tools ${repository} ${head}\n`);
+  expect(fromTar('./etc/dib-manifests/dib-manifest-git-small')).toBe(`tools git /opt/tools ${repository} ${head}\n`);
   expect(project.run(['plan']).stdout).toContain('No changes.');
   expect(project.run(['cache', 'list']).stdout).toContain(`git ${repository} ${head.slice(0, 12)}`);
 });
@@ -114,9 +138,27 @@ test('a branch that moves changes nothing, until somebody looks again', () => {
   expect(project.run(['plan']).stdout).toContain('No changes.');
   const upgrade = project.planned(['--upgrade']);
   expect(upgrade).toEqual(expect.arrayContaining(['source.logo: update', 'source.tools: update', 'layer.pre-install: update']));
-  project.change({ environment: { DIB_DEBIAN_KERNEL: 'none', DIB_REPOREF_tools: head, DIB_INSTALLTYPE_logo: 'package' } });
-  expect(project.planned()).toEqual(expect.arrayContaining(['source.logo: forget', 'source.tools: update']));
-  expect(project.reason('layer.pre-install')).toContain('source');
+  project.apply(['--upgrade']);
+  expect(fromTar('./etc/tools-version')).toBe('two\n');
+  expect(fromTar('./etc/dib-manifests/dib-manifest-git-small')).toContain(` ${head}\n`);
+  server.kill();
+  expect(project.run(['plan']).stdout).toContain('No changes.');
+});
+
+test('a source that changes is the reason; one that is no longer declared is forgotten', () => {
+  const path = project.path('elements/tiny/source-repository-tools');
+  writeFileSync(
+    path,
+    readFileSync(path, 'utf8')
+      .replace('main', 'v1')
+      .replace(/logo .*/, ''),
+  );
+  expect(project.planned()).toEqual(
+    expect.arrayContaining(['source.logo: forget', 'source.tools: update', 'layer.pre-install: update']),
+  );
+  const { stderr } = project.apply([], { status: 1 });
+  expect(stderr).toContain('The source tools has no v1');
+  expect(stderr).toContain('source-repository-tools:2:1');
 });
 
 test('no password is in anything that was written or shown', () => {
