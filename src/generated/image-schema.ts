@@ -95,7 +95,7 @@ export interface Distro {
    */
   name: string;
   /**
-   * Code name of the release. Debian: `bookworm`, `trixie`. Ubuntu: `jammy`, `noble`, `plucky`, `questing`. Not needed with `tarball` and `oci`.
+   * Code name of the release. Debian: `bookworm`, `trixie`. Ubuntu: `jammy`, `noble`, `plucky`, `questing`. Others: the number, such as `44` (Fedora), `10-stream` (CentOS), `9` (Rocky Linux, AlmaLinux), `16.0` (openSUSE). Not needed with `tarball` and `oci`.
    */
   release?: string;
   /**

@@ -157,9 +157,16 @@ export function layerResources(set: ElementSet, image: ImageConfig, options: Lay
 /** The distribution that dib bootstraps by itself, if any: of image.yaml, or the one that an element stands for. */
 export function nativeDistro(set: ElementSet, image: ImageConfig): DistroConfig | undefined {
   if (set.operatingSystem !== undefined) return undefined;
-  if (image.distro !== undefined || set.native === undefined) return image.distro;
+  if (image.distro !== undefined || set.native === undefined) return image.distro && withMirror(image.distro, set);
   const arch = set.environment['ARCH'] ?? 'amd64';
-  return withDistroDefaults({ ...set.native, arch });
+  return withMirror(withDistroDefaults({ ...set.native, arch }), set);
+}
+
+/** diskimage-builder's variable for the mirror counts where image.yaml names none, and packages are what the base is made from. */
+function withMirror(distro: DistroConfig, set: ElementSet): DistroConfig {
+  const mirror = set.environment['DIB_DISTRIBUTION_MIRROR'];
+  if (distro.mirror !== undefined || distro.source !== undefined || mirror === undefined || mirror === '') return distro;
+  return { ...distro, mirror };
 }
 
 function bootstrapResource(distro: DistroConfig, mirrorDigest: string | undefined): Resource {

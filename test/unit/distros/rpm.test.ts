@@ -2,12 +2,14 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { DistroConfig } from '../../../src/config/image.ts';
+import type { DistroConfig, ImageConfig } from '../../../src/config/image.ts';
 import { DibError } from '../../../src/diagnostics/errors.ts';
 import { findDistro, withDistroDefaults } from '../../../src/distros/registry.ts';
 import { explainRpm } from '../../../src/distros/rpm-failures.ts';
 import { metadataResult } from '../../../src/distros/rpm-metadata.ts';
 import { furtherRepositories, redirectDirectory, redirectRepositories } from '../../../src/distros/rpm-repositories.ts';
+import type { ElementSet } from '../../../src/elements/element.ts';
+import { nativeDistro } from '../../../src/kinds/layer-graph.ts';
 import { sha256 } from '../../../src/util/hash.ts';
 
 const KNOWN = [{ id: 'baseos', url: 'https://mirror.test/9/BaseOS/x86_64/os/' }];
@@ -97,6 +99,14 @@ describe('commands', () => {
     });
     expect(environment('rocky', '10')).toMatchObject({ DIB_RPM_DBPATH: '/usr/lib/sysimage/rpm' });
   });
+});
+
+test('DIB_DISTRIBUTION_MIRROR is the mirror of an image that names none', () => {
+  const set = { environment: { DIB_DISTRIBUTION_MIRROR: 'https://variable.test' } } as unknown as ElementSet;
+  const mirror = (distro: DistroConfig) => nativeDistro(set, { distro } as ImageConfig)?.mirror;
+  expect(mirror(config('rocky', '9'))).toBe('https://variable.test');
+  expect(mirror(config('rocky', '9', { mirror: 'https://image.test' }))).toBe('https://image.test');
+  expect(mirror(config('oci', '9', { source: { type: 'oci', ref: 'oci:x' } }))).toBeUndefined();
 });
 
 test('the digest of the mirror is that of the indexes, and its date the newest in them', () => {
