@@ -88,6 +88,34 @@ describe('dib plan', () => {
   });
 });
 
+describe('elements of a foreign tree that dib has too', () => {
+  const image = (more: string) =>
+    `apiVersion: dib/v1\nname: x\ndistro: { name: debian, release: bookworm }\nelements_path: [tree]\nelements: [dpkg]\noutputs: [tar]\n${more}`;
+
+  test('are named, as they do not run', async () => {
+    mkdirSync('tree/dpkg', { recursive: true });
+    writeFileSync('image.yaml', image(''));
+    const tree = join(process.cwd(), 'tree');
+    expect((await dib('plan')).stdout).toContain(
+      `\ndib's own elements in place of those of \`${tree}\`: dpkg (see \`native_elements\`)\n`,
+    );
+    const plan = JSON.parse((await dib('plan', '--json')).stdout);
+    expect(plan.replaced_elements).toEqual([{ name: 'dpkg', directory: join(tree, 'dpkg') }]);
+  });
+
+  test('run with `native_elements: false`, and hooks are told', async () => {
+    mkdirSync('tree/dpkg/install.d', { recursive: true });
+    writeFileSync('tree/dpkg/install.d/10-theirs', '#!/bin/bash\n', { mode: 0o755 });
+    writeFileSync('image.yaml', image('native_elements: false\n'));
+    const plan = JSON.parse((await dib('plan', '--json')).stdout);
+    expect(plan.replaced_elements).toBeUndefined();
+    expect(plan.configuration.native_elements).toBe(false);
+    const layer = plan.resource_changes.find((change: { address: string }) => change.address === 'layer.install');
+    expect(layer.change.after.environment.DIB_NATIVE_ELEMENTS).toBe('0');
+    expect(layer.change.after.steps).toContainEqual(expect.objectContaining({ name: '10-theirs', element: 'dpkg' }));
+  });
+});
+
 describe('dib plan --why', () => {
   const file = join(IMAGES, 'separate-var.yaml');
 
