@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { StorageFeature } from '../blockdev/storage-needs.ts';
 import type { DistroConfig } from '../config/image.ts';
 import { DibError, fail } from '../diagnostics/errors.ts';
@@ -59,9 +60,10 @@ export function aptDistro(own: AptDistro): Distro {
           ],
           ...[`--components=${config.components.join(',')}`, '--skip=cleanup/apt/lists'],
           ...['--aptopt=Acquire::Languages "none"', '--dpkgopt=force-unsafe-io'],
+          ...poolOptions(place),
           ...[config.release, place.target, ...entries(own, config, place.keyring)],
         ],
-        env: { SOURCE_DATE_EPOCH },
+        env: { SOURCE_DATE_EPOCH, ...(place.packagePool === undefined ? {} : { DIB_PACKAGE_POOL: place.packagePool }) },
       },
     ],
     explainFailure: (error, config, place) => explainSignature(error, own, config, place),
@@ -76,6 +78,13 @@ export function aptDistro(own: AptDistro): Distro {
     ],
     leftovers: ['var/lib/apt/lists', 'var/cache/apt', 'var/cache/ldconfig', 'var/lib/dpkg/*-old', 'var/cache/debconf/*-old'],
   };
+}
+
+/** Has mmdebstrap take packages from the pool, and leave what it downloads until they are put there. */
+function poolOptions({ packagePool }: BootstrapPlace): string[] {
+  if (packagePool === undefined) return [];
+  const hook = fileURLToPath(new URL('../../libexec/dib-bootstrap-packages', import.meta.url));
+  return ['--skip=download/empty,essential/unlink', `--setup-hook=${hook}`, `--customize-hook=${hook}`];
 }
 
 /** Archives as mmdebstrap takes them; none: it knows the main, updates and security ones of the release by itself. */

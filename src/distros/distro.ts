@@ -20,6 +20,8 @@ export interface BootstrapPlace {
   readonly keyring?: string | undefined;
   /** The same program with /proc, /dev, /sys and /run of a sandbox mounted on `target`, which has directories for them by then. It is not chrooted. */
   mounted(argv: readonly string[]): readonly string[];
+  /** Packages that were downloaded before, on the same file system as `target`, where new ones are put too; absent in a plan. */
+  readonly packagePool?: string | undefined;
 }
 
 /** What a bootstrap is given to say and do things with. */

@@ -10,6 +10,7 @@ import { findDistro } from '../distros/registry.ts';
 import type { Command } from '../exec/command.ts';
 import { EMULATION_HELP, emulationFault } from '../host/emulation.ts';
 import { isArmoured } from '../rootfs/keyring.ts';
+import { packagePool, touchInstalled } from '../rootfs/package-pool.ts';
 import { sandboxArguments } from '../rootfs/sandbox.ts';
 import { treeMaker } from '../rootfs/trees/tree-source.ts';
 import type { ActionContext, Requirement } from './kind.ts';
@@ -46,8 +47,12 @@ export async function fillTree(
   try {
     const maker = treeMaker(config);
     if (maker !== undefined) return await maker.fill(config, { target, scratch, pinned }, context);
-    const keyring = lendKeyring(config, scratch);
-    return await bootstrap(config, { target, scratch, keyring, mounted: sandboxOn(target, scratch, libexec) }, context);
+    const pool = packagePool(context.paths.cache, config.name);
+    const mounted = sandboxOn(target, scratch, libexec);
+    const place = { target, scratch, keyring: lendKeyring(config, scratch), mounted, packagePool: pool };
+    const result = await bootstrap(config, place, context);
+    touchInstalled(target, pool);
+    return result;
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }

@@ -12,6 +12,7 @@ import { type CachedLayer, layersDirectory, readLayer } from '../rootfs/cache-la
 import { checkExtraOutputs, makeExtraOutputs } from '../rootfs/extra-outputs.ts';
 import { hookVariables, type LayoutFacts } from '../rootfs/hook-environment.ts';
 import { directoryInside, resolveInside, writeInside } from '../rootfs/inside.ts';
+import { packagePool } from '../rootfs/package-pool.ts';
 import { INITRAMFS_COMMAND, type PhaseOptions, type PhaseStep, runSteps, type ShellRequest } from '../rootfs/phases.ts';
 import type { Snapshotter } from '../rootfs/snapshot.ts';
 import type { LayerOutputs } from '../rootfs/tree.ts';
@@ -261,6 +262,7 @@ function phaseOptions(
     root,
     scratch,
     cache: cache.directory,
+    packagePool: distro?.family === 'debian' ? packagePool(cache.directory, distro.name) : undefined,
     additions: below.map((id) => join(layersDirectory(cache.directory), id, 'hooks')).filter((path) => existsSync(path)),
     saveAdditions: join(building.directory, 'hooks'),
     placeSources: () =>

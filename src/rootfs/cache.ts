@@ -20,6 +20,7 @@ import {
   readLayer,
 } from './cache-layout.ts';
 import { diskUsage } from './disk-usage.ts';
+import { type CachedDownload, listDownloads, removeDownload } from './package-pool.ts';
 import { collectScratch } from './scratch.ts';
 
 /** A layer that is being built: nobody else sees it before it is committed, and it is collected if its builder dies. */
@@ -223,17 +224,27 @@ export class LayerCache {
   }
 
   /**
-   * Removes layers, least recently used first, until at most `maxSize` bytes are left (`all`: none). A layer goes before those below it.
+   * Removes layers and downloads, least recently used first, until at most `maxSize` bytes are left (`all`: none). A layer goes before those below it.
    * What a running build uses stays. Gives the layers that were removed.
    */
   async prune(options: { readonly maxSize: number; readonly all?: boolean }): Promise<CachedLayer[]> {
     await this.collect();
     const removed: CachedLayer[] = [];
     const kept = new Set(this.list());
-    let size = [...kept].reduce((sum, layer) => sum + layer.size, 0);
+    const downloads = listDownloads(this.directory);
+    const total = (all: Iterable<{ readonly size: number }>) => [...all].reduce((sum, each) => sum + each.size, 0);
+    let size = total(kept) + total(downloads);
+    const removeDownloads = (before: number) => {
+      while ((options.all === true || size > options.maxSize) && (downloads[0]?.lastUsed ?? Number.POSITIVE_INFINITY) < before) {
+        const oldest = downloads.shift() as CachedDownload;
+        removeDownload(oldest);
+        size -= oldest.size;
+      }
+    };
     // A layer is of no use without those below it: one is as fresh as the freshest that stands on it.
     const order = [...kept].sort((a, b) => freshness(a, kept) - freshness(b, kept) || b.layers.length - a.layers.length);
     for (const layer of order) {
+      removeDownloads(freshness(layer, kept));
       if (options.all !== true && size <= options.maxSize) break;
       if ([...kept].some((other) => other !== layer && other.layers.includes(layer.id))) continue;
       if (!(await this.#remove(layer.id))) continue;
@@ -241,6 +252,7 @@ export class LayerCache {
       size -= layer.size;
       removed.push(layer);
     }
+    removeDownloads(Number.POSITIVE_INFINITY);
     return removed;
   }
 

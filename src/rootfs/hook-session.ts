@@ -5,6 +5,7 @@ import type { Phase } from '../elements/element.ts';
 import type { Command } from '../exec/command.ts';
 import { type HookPaths, hookEnvironment, PROXY_VARIABLES, shellExports } from './hook-environment.ts';
 import { hookTreeManifest, writeHookTree } from './hook-tree.ts';
+import { viewPool } from './package-pool.ts';
 import type { PhaseOptions } from './phases.ts';
 import { GUEST_HOOKS, type SandboxOptions, sandboxArguments } from './sandbox.ts';
 
@@ -18,6 +19,8 @@ export interface HookSession {
   readonly libexec: string;
   /** File that says what a hook left running. */
   readonly report: string;
+  /** Where apt puts what it downloads. */
+  readonly downloads: string;
 }
 
 /** Lays out everything below the scratch directory. */
@@ -51,6 +54,8 @@ export function openSession(options: PhaseOptions): HookSession {
   write('environment.outside', true, directories.hooks, options.root);
   write('environment.inside', false, GUEST_HOOKS, '/');
   const report = join(scratch, 'left-running');
+  const packages = join(scratch, 'packages');
+  if (options.packagePool !== undefined) viewPool(options.packagePool, packages);
   return {
     hooks: directories.hooks,
     sandbox: {
@@ -59,6 +64,7 @@ export function openSession(options: PhaseOptions): HookSession {
       run: directories.run,
       hooks: directories.hooks,
       aptCache: directories.apt,
+      packages: options.packagePool === undefined ? undefined : packages,
       report,
       hostname: options.image.name,
     },
@@ -66,6 +72,7 @@ export function openSession(options: PhaseOptions): HookSession {
     environmentNames: set.environmentFiles.map((file) => file.path.slice('environment.d/'.length)),
     libexec: options.libexec,
     report,
+    downloads: join(directories.apt, 'archives'),
   };
 }
 

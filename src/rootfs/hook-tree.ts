@@ -24,6 +24,8 @@ export function writeHookTree(directory: string, set: ElementSet, libexec: strin
   mkdirSync(join(directory, '.dib/inputs'), { recursive: true, mode: 0o755 });
   // First: the library of a foreign tree lies over dib's own.
   cpSync(libexec, join(directory, '.dib'), { recursive: true });
+  // Where diskimage-builder has its runner of phases, which elements call too.
+  copy(join(libexec, 'guest/dib-run-parts'), join(directory, 'dib-run-parts'), true);
   mkdirSync(join(directory, 'environment.d'), { recursive: true });
   for (const [phase, hooks] of Object.entries(set.hooks)) {
     for (const hook of hooks) copy(hook.path, join(directory, phase, hook.name), true);

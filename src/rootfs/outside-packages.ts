@@ -38,7 +38,7 @@ export async function runOutsidePackages(
   mkdirSync(join(sandbox.run, 'lock'), { recursive: true });
   const place = { target: sandbox.root, scratch: own };
   installer.prepare(config, place);
-  const options: SandboxOptions = { ...sandbox, hooks: undefined, aptCache: undefined, outside: true };
+  const options: SandboxOptions = { ...sandbox, hooks: undefined, aptCache: undefined, packages: undefined, outside: true };
   for (const command of installer.commands(config, place, request.action, request.packages, request.refresh)) {
     await runner.run({ ...command, argv: sandboxArguments(options, command.argv) }, { timeout });
   }

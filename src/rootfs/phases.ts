@@ -18,6 +18,7 @@ import {
 } from './hook-session.ts';
 import { saveAdditions } from './hook-tree.ts';
 import { needsOutside, type OutsidePackages, runOutsidePackages } from './outside-packages.ts';
+import { collectPackages, touchInstalled } from './package-pool.ts';
 import { GUEST_HOOKS, lendFiles } from './sandbox.ts';
 
 /** One thing to do in a tree. */
@@ -62,6 +63,8 @@ export interface PhaseOptions {
   /** An empty directory for the hook tree and the like; the caller removes it. */
   readonly scratch: string;
   readonly cache: string;
+  /** Packages that any build has downloaded; absent where it is not known of what distribution they are. */
+  readonly packagePool?: string | undefined;
   /** Additions to the hook tree by extra-data.d hooks of layers below. */
   readonly additions: readonly string[];
   /** Where additions by extra-data.d hooks of this layer are kept. */
@@ -118,6 +121,7 @@ export async function runSteps(steps: readonly PhaseStep[], options: PhaseOption
       } finally {
         timed.push({ ...timedName(step), seconds: (performance.now() - started) / 1000 });
         reportLeft(step, session, options);
+        if (options.packagePool !== undefined) collectPackages(session.downloads, options.root, options.packagePool);
       }
       if (step.run === 'install') refresh = undefined;
       await stopAt(points('after', step, last), step, session, options);
@@ -125,6 +129,8 @@ export async function runSteps(steps: readonly PhaseStep[], options: PhaseOption
       if (endOfExtraData) saveAdditions(session.hooks, session.pristine, options.saveAdditions);
     }
   } finally {
+    if (options.packagePool !== undefined && steps.some(({ run }) => run === 'install'))
+      touchInstalled(options.root, options.packagePool);
     options.log(`\nTime of each step:\n${profileTable(timed)}`);
     options.profile(timed);
   }

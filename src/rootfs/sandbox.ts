@@ -25,6 +25,8 @@ export interface SandboxOptions {
   readonly hooks?: string | undefined;
   /** Directory that is /var/cache/apt while a layer is built. */
   readonly aptCache?: string | undefined;
+  /** Directory with packages that were downloaded before: seen among apt's archives, never written to. */
+  readonly packages?: string | undefined;
   /** File that gets the command lines of what a program leaves running. */
   readonly report: string;
   readonly hostname: string;
@@ -45,6 +47,7 @@ export function sandboxArguments(options: SandboxOptions, program: readonly stri
     ...['--root', options.root, '--run', options.run, '--report', options.report],
     ...(options.hooks === undefined ? [] : ['--hooks', options.hooks]),
     ...(options.outside === true ? ['--outside', 'yes'] : []),
+    ...(options.packages === undefined ? [] : ['--packages', options.packages]),
     ...(options.terminal === true ? ['--terminal', 'yes'] : []),
     ...(options.aptCache === undefined ? [] : ['--apt-cache', options.aptCache]),
     ...['--hostname', options.hostname, '--', ...program],

@@ -14,7 +14,7 @@ interface PruneOptions extends GlobalOptions {
 export function registerCache(program: Command): void {
   const cache = program
     .command('cache')
-    .description('look at and prune the cache of layers (DIB_IMAGE_CACHE, or dib in the XDG cache directory)');
+    .description('look at and prune the cache of layers and downloads (DIB_IMAGE_CACHE, or dib in the XDG cache directory)');
   cache
     .command('list')
     .description('print the cached layers, the one used last first')
@@ -25,7 +25,7 @@ export function registerCache(program: Command): void {
     });
   cache
     .command('prune')
-    .description('remove layers, least recently used first; never what a running build uses')
+    .description('remove layers and downloads, least recently used first; never what a running build uses')
     .option('--max-size <size>', 'keep at most this much, such as 5GiB (default: DIB_CACHE_MAX_SIZE or 20GiB)', parseBytes)
     .option('--all', 'keep nothing')
     .option('--json', 'print JSON')
@@ -36,15 +36,27 @@ export function registerCache(program: Command): void {
 }
 
 async function list(options: GlobalOptions): Promise<ExitCode> {
-  const { listLayers } = await import('../../rootfs/cache-layout.ts');
-  const layers = listLayers(cacheDirectory());
+  const [{ listLayers }, { listDownloads }] = await Promise.all([
+    import('../../rootfs/cache-layout.ts'),
+    import('../../rootfs/package-pool.ts'),
+  ]);
+  const directory = cacheDirectory();
+  const layers = listLayers(directory);
+  const files = listDownloads(directory);
+  const downloads = { files: files.length, size: files.reduce((sum, { size }) => sum + size, 0) };
   if (options.json === true)
-    process.stdout.write(`${JSON.stringify({ format_version: '1.0', directory: cacheDirectory(), layers }, null, 2)}\n`);
-  else process.stdout.write(await table(layers));
+    process.stdout.write(`${JSON.stringify({ format_version: '1.0', directory, layers, downloads }, null, 2)}\n`);
+  else process.stdout.write(await table(layers, downloads));
   return ExitCode.Ok;
 }
 
-async function table(layers: readonly CachedLayer[]): Promise<string> {
+interface Downloads {
+  readonly files: number;
+  /** Bytes on disk. */
+  readonly size: number;
+}
+
+async function table(layers: readonly CachedLayer[], downloads: Downloads): Promise<string> {
   const [{ default: Table }, { default: prettyBytes }] = await Promise.all([import('cli-table3'), import('pretty-bytes')]);
   const plain = {
     top: '',
@@ -67,7 +79,9 @@ async function table(layers: readonly CachedLayer[]): Promise<string> {
     rows.push([layer.id.slice(0, 12), prettyBytes(layer.size, { binary: true }), used, layer.description]);
   }
   const total = layers.reduce((sum, layer) => sum + layer.size, 0);
-  return `${rows.toString()}\n${layers.length} layers, ${prettyBytes(total, { binary: true })} in ${cacheDirectory()}\n`;
+  const bytes = (size: number) => prettyBytes(size, { binary: true });
+  const rest = downloads.files === 0 ? '' : `; ${downloads.files} downloads, ${bytes(downloads.size)}`;
+  return `${rows.toString()}\n${layers.length} layers, ${bytes(total)}${rest} in ${cacheDirectory()}\n`;
 }
 
 async function prune(options: PruneOptions): Promise<ExitCode> {
