@@ -86,7 +86,8 @@ describe('variables of type path', () => {
     const hooks = mkdtempSync(join(tmpdir(), 'dib-hook-tree-'));
     onTestFinished(() => rmSync(hooks, { recursive: true }));
     const libexec = join(tree, 'libexec');
-    mkdirSync(libexec);
+    mkdirSync(join(libexec, 'guest'), { recursive: true });
+    writeFileSync(join(libexec, 'guest/dib-run-parts'), '');
     if (set === undefined) throw new Error('no elements');
     writeHookTree(hooks, set, libexec, []);
     const copy = join(hooks, '.dib/inputs/DIB_TREE');

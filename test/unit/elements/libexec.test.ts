@@ -69,6 +69,33 @@ describe('dib-run-hook', () => {
   });
 });
 
+describe('dib-run-parts', () => {
+  const script = (...lines: string[]) => `#!/bin/bash\n${lines.join('\n')}\n`;
+  // The second directory's .. is the first, where environment.d lies.
+  const tree = () =>
+    makeTree({
+      'environment.d/10-a.bash': 'export GREETING=hello\n',
+      'x.d/10-b': script('echo "$GREETING"'),
+      'x.d/9-a': script('echo first', 'exit "${STATUS:-0}"'),
+      'x.d/20-c.sh': script('echo never'),
+    });
+
+  it('runs what upstream runs, in its order, and tells how long each took', () => {
+    const directory = join(tree(), 'x.d');
+    const { status, stdout, stderr } = run('guest/dib-run-parts', [directory], { DIB_NO_TIMESTAMP: '1' });
+    expect({ status, stdout }).toEqual({ status: 0, stdout: 'first\nhello\n' });
+    expect(stderr).toMatch(/^dib-run-parts Script +Seconds\ndib-run-parts 9-a +\d+\.\d{3}\ndib-run-parts 10-b +\d+\.\d{3}\n/m);
+    expect(run('shims/dib-run-parts', ['--list', directory]).stdout).toBe(`${directory}/9-a\n${directory}/10-b\n`);
+  });
+
+  it('puts the time before each line, and ends with the first script that fails', () => {
+    const { status, stdout } = run('guest/dib-run-parts', [join(tree(), 'x.d')], { STATUS: '3' });
+    expect(status).toBe(3);
+    expect(stdout).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \| first\n$/);
+    expect(run('guest/dib-run-parts', ['/nowhere']).status).toBe(1);
+  });
+});
+
 describe('sudo stand-in', () => {
   it('drops options and runs the command', () => {
     expect(run('shims/sudo', ['-E', '-n', 'A=1', 'bash', '-c', 'echo $A $0 "$@"', 'x', '-y']).stdout).toBe('1 x -y\n');
