@@ -157,16 +157,18 @@ export function layerResources(set: ElementSet, image: ImageConfig, options: Lay
 /** The distribution that dib bootstraps by itself, if any: of image.yaml, or the one that an element stands for. */
 export function nativeDistro(set: ElementSet, image: ImageConfig): DistroConfig | undefined {
   if (set.operatingSystem !== undefined) return undefined;
-  if (image.distro !== undefined || set.native === undefined) return image.distro && withMirror(image.distro, set);
+  if (image.distro !== undefined || set.native === undefined) return image.distro && withVariables(image.distro, set);
   const arch = set.environment['ARCH'] ?? 'amd64';
-  return withMirror(withDistroDefaults({ ...set.native, arch }), set);
+  return withVariables(withDistroDefaults({ ...set.native, arch }), set);
 }
 
-/** diskimage-builder's variable for the mirror counts where image.yaml names none, and packages are what the base is made from. */
-function withMirror(distro: DistroConfig, set: ElementSet): DistroConfig {
-  const mirror = set.environment['DIB_DISTRIBUTION_MIRROR'];
-  if (distro.mirror !== undefined || distro.source !== undefined || mirror === undefined || mirror === '') return distro;
-  return { ...distro, mirror };
+/** diskimage-builder's variables for the mirror and for the further suites of Ubuntu's count where image.yaml names none. */
+function withVariables(distro: DistroConfig, { environment }: ElementSet): DistroConfig {
+  if (distro.source !== undefined) return distro;
+  const words = (name: string) => environment[name]?.split(/[\s,]+/).filter((word) => word !== '');
+  const suites = distro.name === 'ubuntu' ? words('DIB_UBUNTU_MIRROR_DISTS') : undefined;
+  const mirror = environment['DIB_DISTRIBUTION_MIRROR'] || undefined;
+  return { ...distro, mirror: distro.mirror ?? mirror, suites: distro.suites ?? suites };
 }
 
 function bootstrapResource(distro: DistroConfig, mirrorDigest: string | undefined): Resource {
