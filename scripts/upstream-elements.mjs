@@ -82,7 +82,7 @@ function judgeAll(scratch) {
     carryOut();
     keep(results);
   }
-  for (const name of rest(() => true)) {
+  for (const name of rest((each) => !results.has(each))) {
     const { error } = planned(scratch, { elements: [name] });
     results.set(name, error === undefined ? PLANNED : { result: 'contradiction', why: error });
     keep(results);
