@@ -46,7 +46,8 @@ async function runAll() {
     { name: 'cli', only: ['--project', 'system', 'test/system/cli/'] },
     { name: 'crash', only: ['--project', 'crash'] },
     { name: 'vm', only: ['--project', 'vm'] },
-    { name: 'system', only: ['--project', 'system', '--exclude', 'test/system/cli/**'] },
+    { name: 'elements', only: ['--project', 'system', 'test/system/elements/', 'test/system/distros/'] },
+    { name: 'system', only: ['--project', 'system', '--exclude', 'test/system/{cli,elements,distros}/**'] },
     ...boots.map((file) => ({ name: `boot ${file.split('.')[0]}`, only: ['--project', 'boot', `test/boot/${file}`] })),
   ];
   const total = { passed: 0, failed: 0, status: 0 };
@@ -103,7 +104,7 @@ async function runPrefixed(name, [file, ...args]) {
   const child = spawn(file, args, { cwd: TOP, env, stdio: ['ignore', 'pipe', 'pipe'] });
   for (const stream of [child.stdout, child.stderr])
     createInterface({ input: stream }).on('line', (line) => {
-      if (line.trim() !== '') say(`${name.padEnd(6)} | ${line}`);
+      if (line.trim() !== '') say(`${name.padEnd(8)} | ${line}`);
     });
   const [status] = await once(child, 'close');
   return status ?? 1;

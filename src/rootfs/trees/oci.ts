@@ -36,7 +36,7 @@ export function parseReference(ref: string): Reference {
 }
 
 /** The file or directory of a local reference; undefined where it is one of a registry. */
-export function referencePath(ref: string, directory: string): string | undefined {
+function referencePath(ref: string, directory: string): string | undefined {
   const { transport, path } = parseReference(ref);
   return transport === 'docker' ? undefined : resolve(directory, path);
 }
