@@ -152,7 +152,8 @@ describe("upstream's elements with their own mechanisms", () => {
   test('manifests: elements, and no password', () => {
     expect(content('etc/dib-manifests/dib-element-manifest').split('\n')).toEqual(expect.arrayContaining(['sysctl', 'vm']));
     const environment = content('etc/dib-manifests/dib_environment');
-    expect(environment).toContain("export DIB_DEV_USER_USERNAME='ops'\n");
+    expect(environment).toContain('declare -x DIB_DEV_USER_USERNAME="ops"\n');
+    expect(environment).toContain('declare -x DIB_DEV_USER_PASSWORD="(sensitive)"\n');
     expect(environment).not.toContain(PASSWORD);
   });
 
