@@ -1,5 +1,5 @@
 import { copyFileSync, mkdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { DistroConfig } from '../../config/image.ts';
 import type { BootstrapContext, BuilderTool } from '../../distros/distro.ts';
 import type { Command } from '../../exec/command.ts';
@@ -33,12 +33,6 @@ export function parseReference(ref: string): Reference {
   if (transport === 'docker') return { transport, path: rest.replace(/^\/\//, '') };
   const [path = '', ...tag] = rest.split(':');
   return { transport, path, tag: tag.length === 0 ? undefined : tag.join(':') };
-}
-
-/** The file or directory of a local reference; undefined where it is one of a registry. */
-function referencePath(ref: string, directory: string): string | undefined {
-  const { transport, path } = parseReference(ref);
-  return transport === 'docker' ? undefined : resolve(directory, path);
 }
 
 /** The root file system of a container image. */
