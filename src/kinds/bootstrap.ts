@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DistroConfig } from '../config/image.ts';
 import { ExitCode, fail } from '../diagnostics/errors.ts';
@@ -44,6 +44,8 @@ export async function fillTree(
 ): Promise<BootstrapResult> {
   await mkdir(context.paths.scratch, { recursive: true });
   const scratch = await mkdtemp(join(context.paths.scratch, 'bootstrap-'));
+  // apt checks signatures as the user _apt.
+  await chmod(scratch, 0o755);
   try {
     const maker = treeMaker(config);
     if (maker !== undefined) return await maker.fill(config, { target, scratch, pinned }, context);
