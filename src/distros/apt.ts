@@ -59,6 +59,8 @@ export function aptDistro(own: AptDistro): Distro {
             `--architectures=${config.arch}`,
           ],
           ...[`--components=${config.components.join(',')}`, '--skip=cleanup/apt/lists'],
+          // Debian's archive calls apt required; Ubuntu's only important, and minbase would lack it.
+          ...(own.archives === undefined || config.variant === 'essential' ? [] : ['--include=apt']),
           ...['--aptopt=Acquire::Languages "none"', '--dpkgopt=force-unsafe-io'],
           ...poolOptions(place),
           ...[config.release, place.target, ...entries(own, config, place.keyring)],
