@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { main } from '../../src/cli/main.ts';
+import { runHere } from '../support/command-line.ts';
 
 const before = process.cwd();
 let directory: string;
@@ -69,24 +69,10 @@ afterEach(() => {
 /** Runs `dib elements`: what it prints, and the status it sets. */
 const elements = (...args: readonly string[]) => dib('elements', ...args);
 
-/** Runs dib in this process. */
+/** The same for any command; the directory has another name in each run. */
 async function dib(...args: readonly string[]) {
-  const printed = { stdout: '', stderr: '' };
-  for (const stream of ['stdout', 'stderr'] as const) {
-    vi.spyOn(process[stream], 'write').mockImplementation((text) => {
-      printed[stream] += String(text).replaceAll(directory, '/here');
-      return true;
-    });
-  }
-  try {
-    await main(['node', 'dib', '--color', 'never', ...args]);
-    return { ...printed, status: process.exitCode };
-  } finally {
-    process.exitCode = undefined;
-    // Each run listens anew, and this process has many.
-    process.stdout.removeAllListeners('error');
-    vi.restoreAllMocks();
-  }
+  const { stdout, stderr, status } = await runHere(...args);
+  return { stdout: stdout.replaceAll(directory, '/here'), stderr: stderr.replaceAll(directory, '/here'), status };
 }
 
 describe('dib elements list', () => {

@@ -1,9 +1,8 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Command } from 'commander';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { registerImport } from '../../src/cli/commands/import.ts';
+import { runHere } from '../support/command-line.ts';
 
 const before = process.cwd();
 let directory: string;
@@ -17,28 +16,9 @@ afterEach(() => {
   process.chdir(before);
   rmSync(directory, { recursive: true });
   vi.unstubAllEnvs();
-  vi.restoreAllMocks();
 });
 
-/** Runs the command in this process: what it prints, and the status it sets. */
-async function dibImport(...args: readonly string[]) {
-  const printed = { stdout: '', stderr: '' };
-  for (const stream of ['stdout', 'stderr'] as const) {
-    vi.spyOn(process[stream], 'write').mockImplementation((text) => {
-      printed[stream] += String(text);
-      return true;
-    });
-  }
-  const program = new Command('dib').option('--color <when>', 'colour', 'auto').exitOverride();
-  registerImport(program);
-  try {
-    await program.parseAsync(['node', 'dib', '--color', 'never', 'import', ...args]);
-    return { ...printed, status: process.exitCode };
-  } finally {
-    process.exitCode = undefined;
-    vi.restoreAllMocks();
-  }
-}
+const dibImport = (...args: readonly string[]) => runHere('import', ...args);
 
 test('a command line becomes an image.yaml that is valid', async () => {
   const { status, stdout, stderr } = await dibImport(

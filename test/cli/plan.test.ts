@@ -2,10 +2,10 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { main } from '../../src/cli/main.ts';
 import { readHost } from '../../src/state/host.ts';
 import { openState } from '../../src/state/store.ts';
 import { FACTS, pastOf, readGolden } from '../golden/plan/support.ts';
+import { runHere as dib } from '../support/command-line.ts';
 
 const before = { directory: process.cwd(), cache: process.env['DIB_IMAGE_CACHE'] };
 const IMAGES = join(import.meta.dirname, '../golden/plan/images');
@@ -21,24 +21,6 @@ afterEach(() => {
   vi.unstubAllEnvs();
   rmSync(directory, { recursive: true });
 });
-
-/** Runs the command line in this process: what it prints, and the status it sets. */
-async function dib(...args: readonly string[]) {
-  const printed = { stdout: '', stderr: '' };
-  for (const stream of ['stdout', 'stderr'] as const) {
-    vi.spyOn(process[stream], 'write').mockImplementation((text) => {
-      printed[stream] += String(text);
-      return true;
-    });
-  }
-  try {
-    await main(['node', 'dib', '--color', 'never', ...args]);
-    return { ...printed, status: process.exitCode };
-  } finally {
-    process.exitCode = undefined;
-    vi.restoreAllMocks();
-  }
-}
 
 /** Writes the state that a build of the golden image would have left, with one resource as it was before. */
 async function recordBuild(name: string, older: { readonly address: string; readonly inputs: object }): Promise<string> {
@@ -67,7 +49,7 @@ describe('dib plan', () => {
       'state',
       join(IMAGES, 'tar-only.yaml'),
     );
-    expect(stdout.trimEnd().split('\n').at(-1)).toBe('Plan: 6 to add, 0 to change, 0 to destroy.');
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe('Plan: 7 to add, 0 to change, 0 to destroy.');
     expect({ stderr, status, files: readdirSync('.') }).toEqual({ stderr: '', status: 2, files: [] });
   });
 
