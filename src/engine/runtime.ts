@@ -5,6 +5,7 @@ import { DibError, fail } from '../diagnostics/errors.ts';
 import { quotedPath } from '../diagnostics/printable.ts';
 import { debianArchitecture } from '../distros/architectures.ts';
 import { createRunner } from '../exec/run.ts';
+import { emulateHere } from '../host/emulation.ts';
 import { DeviceGuard } from '../kinds/device-guard.ts';
 import { identityOf } from '../kinds/disk.ts';
 import type { Outputs, Realisation, Resource } from '../kinds/kind.ts';
@@ -47,6 +48,7 @@ async function applyRuntime(job: Job, secrets: SecretKeys): Promise<Runtime> {
   const image = await readPlanned(plan);
   await mkdir(paths.scratch, { recursive: true });
   const runner = createRunner();
+  await emulateHere(image.elements.environment['ARCH'] ?? debianArchitecture(), debianArchitecture(), runner);
   const devices = new DeviceGuard(job.options.permits ?? []);
   const cache = await LayerCache.open(paths.cache);
   const snapshotter = await chooseSnapshotter(paths.cache, paths.scratch, runner, () => {});

@@ -2,13 +2,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DistroConfig } from '../config/image.ts';
-import { ExitCode, fail } from '../diagnostics/errors.ts';
-import { quoted } from '../diagnostics/printable.ts';
 import { debianArchitecture } from '../distros/architectures.ts';
 import type { BootstrapPlace, BootstrapResult, BuilderTool } from '../distros/distro.ts';
 import { findDistro } from '../distros/registry.ts';
 import type { Command } from '../exec/command.ts';
-import { EMULATION_HELP, emulationFault } from '../host/emulation.ts';
+import { emulationTools } from '../host/emulation.ts';
 import { isArmoured } from '../rootfs/keyring.ts';
 import { packagePool, touchInstalled } from '../rootfs/package-pool.ts';
 import { sandboxArguments } from '../rootfs/sandbox.ts';
@@ -24,7 +22,8 @@ function toolsOf(config: DistroConfig): readonly BuilderTool[] {
   const maker = treeMaker(config);
   if (maker !== undefined) return maker.tools(config);
   const { tools, keyring } = findDistro(config);
-  return keyring === undefined || config.keyring !== undefined ? tools : [...tools, keyring];
+  const emulation = emulationTools(config.arch, debianArchitecture());
+  return [...tools, ...(keyring === undefined || config.keyring !== undefined ? [] : [keyring]), ...emulation];
 }
 
 /** What makes the base of an image, for the plan. */
@@ -69,7 +68,6 @@ function sandboxOn(root: string, scratch: string, libexec: string): BootstrapPla
 
 async function bootstrap(config: DistroConfig, place: BootstrapPlace, context: ActionContext): Promise<BootstrapResult> {
   const distro = findDistro(config);
-  requireEmulation(config.arch);
   try {
     await distro.prepareBootstrap?.(config, place, context);
     for (const command of distro.bootstrapCommands(config, place)) await context.run(command);
@@ -86,20 +84,4 @@ function lendKeyring({ files }: DistroConfig, scratch: string): string | undefin
   const path = join(scratch, isArmoured(bytes) ? 'keyring.asc' : 'keyring.gpg');
   writeFileSync(path, bytes, { mode: 0o644 });
   return path;
-}
-
-/** Packages of another architecture run programs of it when they are installed. */
-function requireEmulation(arch: string): void {
-  const hostArch = debianArchitecture();
-  const fault = emulationFault(arch, hostArch);
-  if (fault === undefined) return;
-  fail(
-    {
-      code: 'DIB_ARCH_EMULATION',
-      summary: `Programs of ${quoted(arch)} cannot be run on this machine, which is ${quoted(hostArch)}: ${fault}`,
-      detail: 'Installing packages of another architecture runs its programs, through QEMU.',
-      help: EMULATION_HELP,
-    },
-    ExitCode.Unavailable,
-  );
 }

@@ -3,9 +3,11 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { DistroConfig, ImageConfig } from '../config/image.ts';
 import { fail } from '../diagnostics/errors.ts';
+import { debianArchitecture } from '../distros/architectures.ts';
 import { knownDistro } from '../distros/registry.ts';
 import type { ElementSet } from '../elements/element.ts';
 import type { Command } from '../exec/command.ts';
+import { requireEmulation } from '../host/emulation.ts';
 import type { BreakOptions } from '../rootfs/breakpoints.ts';
 import type { Building, LayerCache } from '../rootfs/cache.ts';
 import { type CachedLayer, layersDirectory, readLayer } from '../rootfs/cache-layout.ts';
@@ -117,6 +119,8 @@ async function createLayer(inputs: LayerInputs, context: ActionContext, runtime:
       await runtime.cache.pin(made.layers);
       return outputsOf(made);
     }
+    if (runsPrograms(inputs))
+      requireEmulation(runtime.elementSet.environment['ARCH'] ?? debianArchitecture(), debianArchitecture());
     const building = await runtime.cache.begin();
     try {
       const layer = isBootstrap(inputs)
@@ -129,6 +133,11 @@ async function createLayer(inputs: LayerInputs, context: ActionContext, runtime:
   } finally {
     await release();
   }
+}
+
+/** Whether programs of the image are run: not where a tree is only unpacked, or nothing is left to do in it. */
+function runsPrograms(inputs: LayerInputs): boolean {
+  return isBootstrap(inputs) ? inputs.distro.source === undefined : inputs.steps.length > 0;
 }
 
 function findMade(inputs: LayerInputs, context: ActionContext, cache: LayerCache, since: string): CachedLayer | undefined {
