@@ -37,7 +37,9 @@ test('a second apply is told who holds the lock and since when, or waits; plan w
 test('list, show and rm; the state before the last run is kept, closed to others', () => {
   const listed = project.run(['state', 'list']).stdout.trim().split('\n');
   expect(listed).toEqual(
-    ['layer.bootstrap', 'layer.finalise', 'layer.install', 'layer.packages', 'layer.post-install', 'output.tar']
+    ['bootstrap', 'finalise', 'install', 'packages', 'post-install', 'pre-install']
+      .map((layer) => `layer.${layer}`)
+      .concat('output.tar')
       .concat(listed.filter((each) => !/^(layer|output)\./.test(each)))
       .sort(),
   );
