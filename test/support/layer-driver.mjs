@@ -1,6 +1,7 @@
 // Builds the layers of an image in this process, as a worker does, and prints what came of it as JSON.
 // usage: node layer-driver.mjs REQUEST.json   (inside the namespaces of a worker)
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -15,6 +16,7 @@ const [
   { createRunner },
   { resourceKey },
   { findBase },
+  { openScratch },
 ] = await Promise.all(
   [
     'elements/load.js',
@@ -25,6 +27,7 @@ const [
     'exec/run.js',
     'plan/keys.js',
     'rootfs/cache-layout.js',
+    'rootfs/scratch.js',
   ].map(load),
 );
 const { treeManifest } = await import('./tree-manifest.mjs');
@@ -32,8 +35,8 @@ const { treeManifest } = await import('./tree-manifest.mjs');
 const log = [];
 const result = { layers: {}, seconds: {}, keys: {} };
 // In a pid namespace every worker is process 1.
-mkdirSync(join(request.cache, 'scratch'), { recursive: true });
-const scratch = mkdtempSync(join(request.cache, 'scratch', 'run-'));
+const scratch = join(request.cache, 'scratch', `driver-${randomUUID()}`);
+const held = await openScratch(scratch);
 const runner = createRunner({
   log: { path: '', write: (data) => log.push(String(data)), close() {} },
 });
@@ -49,7 +52,7 @@ try {
 } catch (error) {
   result.error = error.diagnostics ?? [{ summary: String(error.stack) }];
 } finally {
-  rmSync(scratch, { recursive: true, force: true });
+  await held.close();
 }
 process.stdout.write(`${JSON.stringify({ ...result, log: log.join('\n').slice(-200_000) })}\n`);
 // Pins last as long as the process.
