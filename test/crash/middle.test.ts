@@ -88,10 +88,10 @@ describe('kill -9 in the middle of', () => {
       expectSuccess(await whole.run(APPLY));
       const offline = describeBuild(whole, ['debian.qcow2', 'debian.tar']);
       const attacks = [inside('mkfs.mkfs_root', 500), inside('output.tar', 200), inside('output.qcow2', 300, 'worker')];
-      await killAndResume({ image, sharedCache: whole.cache }, everyNth(attacks, 2), [], offline);
+      await killAndResume({ image, sharedCache: whole.cache }, everyNth(attacks, 3), [], offline);
       const attached: Reference = { disk: offline.disk, outputs: { 'debian.tar': offline.outputs['debian.tar'] ?? '' } };
       const others = [inside('output.qcow2', 300), inside('tree.root', 300)];
-      await killAndResume({ image, sharedCache: whole.cache }, everyNth(others, 2), ['--realisation', 'attached'], attached);
+      await killAndResume({ image, sharedCache: whole.cache }, everyNth(others, 3), ['--realisation', 'attached'], attached);
     });
   });
 
@@ -108,7 +108,7 @@ describe('kill -9 in the middle of', () => {
         { write: 'after:25' },
         inside('output.tar', 20),
       ];
-      for (const attack of everyNth(attacks, 2)) {
+      for (const attack of everyNth(attacks, 3)) {
         const run = await rig.run(APPLY, attack);
         expect([attack.write, run.killed]).toEqual([attack.write, true]);
         await expectApplied(rig, reference);

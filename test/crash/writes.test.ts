@@ -15,7 +15,7 @@ import { type Attack, forEach, killCount, ProductRig } from './support/product.t
 import { everyNth } from './support/selection.ts';
 
 // The whole product is killed with SIGKILL at writes of the state: the front right after it, the worker right before it. Small kinds are killed at every
-// write in engine.test.ts; the whole product with DIB_CRASH=full, otherwise at every third.
+// write in engine.test.ts; the whole product with DIB_CRASH=full, otherwise at every fifth.
 
 /** Rigs that run at once. */
 const AT_ONCE = 3;
@@ -63,7 +63,7 @@ async function withRig(body: (rig: ProductRig) => Promise<void>): Promise<void> 
 }
 
 /** Attacks on writes of a run: on the front right after it, or on the worker right before it, with its action done. */
-function attacks(count: number, victim: 'front' | 'worker', every = 3): Attack[] {
+function attacks(count: number, victim: 'front' | 'worker', every = 5): Attack[] {
   const when = victim === 'front' ? 'after' : 'before';
   return everyNth(
     Array.from({ length: count }, (_, index) => ({ write: `${when}:${index + 1}`, victim })),
