@@ -277,7 +277,12 @@ function summary(results) {
 }
 
 function page(results) {
-  const rows = [...results].map(([name, { result, why }]) => `| \`${name}\` | ${WORDS[result]} | ${why} |`);
+  // A tree that is built has another path on each machine.
+  const tidy = (why) =>
+    why
+      .replace(/(?:\/[\w.-]+)+\/dib_build\.\w+\/tree/g, 'TARGET_ROOT')
+      .replace(/(?:\/[\w.-]+)+\/(?=(?:elements|scratch|building)\/)/g, '$DIB_IMAGE_CACHE/');
+  const rows = [...results].map(([name, { result, why }]) => `| \`${name}\` | ${WORDS[result]} | ${tidy(why)} |`);
   const version = spawnSync('dpkg-query', ['--show', '--showformat=${Version}', 'python3-diskimage-builder'], {
     encoding: 'utf8',
   }).stdout;
