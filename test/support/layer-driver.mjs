@@ -1,7 +1,7 @@
 // Builds the layers of an image in this process, as a worker does, and prints what came of it as JSON.
 // usage: node layer-driver.mjs REQUEST.json   (inside the namespaces of a worker)
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
