@@ -1,8 +1,9 @@
+import { isObject } from '../blockdev/item.ts';
 import { parseYaml, type YamlDocument } from '../config/yaml/parse.ts';
 import type { Checked, Diagnostic } from '../diagnostics/diagnostic.ts';
 import { pointerToken } from '../diagnostics/pointer.ts';
 import type { SourceText } from '../diagnostics/source-text.ts';
-import type { Json, JsonObject } from '../util/json.ts';
+import type { Json } from '../util/json.ts';
 import type { ImportedLayout } from './imported.ts';
 
 type Values = Record<string, Json>;
@@ -100,10 +101,6 @@ function hostsOf(entries: readonly Values[]): Map<string, Values> {
     }
   }
   return hosts;
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function notAList(source: SourceText): Diagnostic {

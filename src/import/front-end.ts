@@ -1,10 +1,10 @@
+import { basename } from 'node:path';
 import { parseYaml } from '../config/yaml/parse.ts';
 import type { Checked, Diagnostic, Locator } from '../diagnostics/diagnostic.ts';
 import { pointerToken } from '../diagnostics/pointer.ts';
 import { quoted } from '../diagnostics/printable.ts';
 import type { SourceText } from '../diagnostics/source-text.ts';
 import { didYouMean, listOf } from '../diagnostics/suggest.ts';
-import { ARCHITECTURE_ALIASES } from '../distros/architectures.ts';
 import type { Json, JsonObject } from '../util/json.ts';
 import { FLAGS, type Flag } from './flags.ts';
 import type { BuildRequest, Setting } from './imported.ts';
@@ -63,7 +63,7 @@ function request(image: string, draft: Draft, file: string): BuildRequest {
     settings: [{ flag: '-o', value: image }, ...settings],
     elements: draft.elements,
     environment: draft.environment,
-    origin: [`${file.split('/').pop() ?? file}, image ${image}`],
+    origin: [`${basename(file)}, image ${image}`],
   };
 }
 
@@ -131,7 +131,7 @@ function settingText(flag: Flag, value: Json): string | undefined {
         .join(',');
     default:
       if (typeof value !== 'string' && typeof value !== 'number') return undefined;
-      return flag.flag === '-a' ? (ARCHITECTURE_ALIASES[String(value)] ?? String(value)) : String(value);
+      return String(value);
   }
 }
 

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { printable, quoted } from '../diagnostics/printable.ts';
 import { type ImportedOutput, note, type Setting } from './imported.ts';
@@ -28,7 +29,7 @@ function typesOf(settings: readonly Setting[]): readonly string[] {
 
 /** The name of the image: the last part of `-o`. */
 export function importName(settings: readonly Setting[], notes: Diagnostic[]): string {
-  const stem = basenameOf(stemOf(settings));
+  const stem = basename(stemOf(settings));
   const name = stem
     .replace(/[^A-Za-z0-9._-]+/g, '-')
     .replace(/^[^A-Za-z0-9]+/, '')
@@ -37,10 +38,6 @@ export function importName(settings: readonly Setting[], notes: Diagnostic[]): s
   if (usable !== stem)
     notes.push(note(`The name ${quoted(stem)} became ${quoted(usable)}: names have letters, digits, \`.\`, \`_\` and \`-\``));
   return usable;
-}
-
-function basenameOf(path: string): string {
-  return path.replace(/\/+$/, '').split('/').pop() ?? path;
 }
 
 /** What `-t`, `-o`, `-u` and `--qemu-img-options` amount to. */

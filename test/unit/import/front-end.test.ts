@@ -39,7 +39,7 @@ describe('the YAML front end', () => {
     expect(requests(text)).toEqual([
       {
         program: 'disk-image-create',
-        options: ['-o=web', '-a=arm64', '-t=qcow2', '--image-size=3', '-t=raw', '-p=curl'],
+        options: ['-o=web', '-a=aarch64', '-t=qcow2', '--image-size=3', '-t=raw', '-p=curl'],
         elements: ['vm', 'debian-minimal', 'openssh-server'],
         environment: { DIB_RELEASE: 'bookworm', DIB_X: 'b' },
       },
