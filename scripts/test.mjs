@@ -3,13 +3,16 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { main, ROOT, run, SEARCH_PATH, say, TOP, tryRun } from './host.mjs';
 import { setUp } from './setup.mjs';
 
 /** Runs of vitest beside each other. Most keep one processor busy, and wait now and then: two of them leave a quarter of two processors unused. */
 const LANES = 3;
+
+/** How many of the longest test files are listed at the end. */
+const LONGEST = 20;
 
 /** The ordinary user that unprivileged builds are tested with: test/support/ordinary-user.ts. */
 const TEST_USER = 'dib-test';
@@ -20,7 +23,8 @@ await main(async () => {
   else
     say('Not root: tests that need root will fail. `sudo npm test` runs all of them, `npm run test:unit` those that need none.');
   const checksPassed = tryRun(['node', 'scripts/check.mjs']) === 0;
-  const { passed, failed, status } = await withFreshCaches(runAll);
+  const { passed, failed, status, files } = await withFreshCaches(runAll);
+  sayLongest(files);
   if (!checksPassed) say('\nThe checks before the tests failed: see `npm run check`.');
   say(`\n${passed} passed, ${failed} failed`);
   return checksPassed && status === 0 && passed > 0 ? 0 : 1;
@@ -50,10 +54,11 @@ async function runAll() {
     { name: 'system', only: ['--project', 'system', '--exclude', 'test/system/{cli,elements,distros}/**'] },
     ...boots.map((file) => ({ name: `boot ${file.split('.')[0]}`, only: ['--project', 'boot', `test/boot/${file}`] })),
   ];
-  const total = { passed: 0, failed: 0, status: 0 };
-  const add = ({ passed, failed, status }) => {
+  const total = { passed: 0, failed: 0, status: 0, files: [] };
+  const add = ({ passed, failed, status, files }) => {
     total.passed += passed;
     total.failed += failed;
+    total.files.push(...files);
     if (status !== 0) total.status = 1;
   };
   // What can be told at once is told before the long ones begin.
@@ -63,6 +68,13 @@ async function runAll() {
   };
   await Promise.all(Array.from({ length: LANES }, lane));
   return total;
+}
+
+/** Which files to shorten when the whole takes too long. */
+function sayLongest(files) {
+  say('\nThe files that took longest, in seconds, with others beside them:');
+  for (const { file, seconds } of files.sort((left, right) => right.seconds - left.seconds).slice(0, LONGEST))
+    say(`${seconds.toFixed(0).padStart(6)}  ${relative(TOP, file)}`);
 }
 
 /** useradd also grants the subordinate ids that a user namespace needs. */
@@ -89,10 +101,11 @@ async function runTests({ name, only }) {
       '--reporter=json',
       `--outputFile.json=${report}`,
     ]);
-    if (!existsSync(report)) return { status, passed: 0, failed: 1 };
+    if (!existsSync(report)) return { status, passed: 0, failed: 1, files: [] };
     const { numPassedTests, numFailedTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
     const unloaded = testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length;
-    return { status, passed: numPassedTests, failed: numFailedTests + unloaded };
+    const files = testResults.map(({ name: file, startTime, endTime }) => ({ file, seconds: (endTime - startTime) / 1000 }));
+    return { status, passed: numPassedTests, failed: numFailedTests + unloaded, files };
   } finally {
     rmSync(directory, { recursive: true });
   }

@@ -13,13 +13,14 @@ export interface FilesystemTraits {
 }
 
 /**
- * What mkfs can do per type. Labels: ext2-4 `volume_name[16]`; xfs `sb_fname[12]`; FAT 11; swap 15, because mkswap keeps the last of its 16 bytes
- * for NUL and cuts what is longer; btrfs 255. Minimum sizes: mkfs.xfs(8) since 5.19, mkfs.btrfs(8) with duplicated metadata, mkswap (10 pages).
+ * What mkfs can do per type, the usual type first: of names that are equally near, it is the one suggested. Labels: ext2-4 `volume_name[16]`; xfs
+ * `sb_fname[12]`; FAT 11; swap 15, because mkswap keeps the last of its 16 bytes for NUL and cuts what is longer; btrfs 255. Minimum sizes: mkfs.xfs(8)
+ * since 5.19, mkfs.btrfs(8) with duplicated metadata, mkswap (10 pages).
  */
 export const FILESYSTEMS: Readonly<Record<FilesystemType, FilesystemTraits>> = {
-  ext2: { labelBytes: 16, minimum: 64 * KIB, root: true },
-  ext3: { labelBytes: 16, minimum: 2 * MIB, root: true },
   ext4: { labelBytes: 16, minimum: 2 * MIB, root: true },
+  ext3: { labelBytes: 16, minimum: 2 * MIB, root: true },
+  ext2: { labelBytes: 16, minimum: 64 * KIB, root: true },
   xfs: { labelBytes: 12, minimum: 300 * MIB, root: true, labelForbids: /[ ]/ },
   btrfs: { labelBytes: 255, minimum: 114_294_784, root: true },
   vfat: { labelBytes: 11, minimum: 64 * KIB, root: false, labelForbids: /[^\x20-\x7e]|[*?.,;:/\\|+=<>[\]"]/ },

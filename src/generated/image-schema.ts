@@ -480,7 +480,7 @@ export interface Mkfs {
   /**
    * Type of the file system. Default: at `/`: `FS_TYPE`, else `ext4`; elsewhere it must be said.
    */
-  type?: 'ext2' | 'ext3' | 'ext4' | 'xfs' | 'btrfs' | 'vfat' | 'swap';
+  type?: 'ext4' | 'ext3' | 'ext2' | 'xfs' | 'btrfs' | 'vfat' | 'swap';
   /**
    * Label of the file system. vfat labels become upper case. Default: its name; at `/`: `ROOT_LABEL`, else `cloudimg-rootfs` (xfs: `img-rootfs`).
    */
