@@ -64,7 +64,11 @@ async function runAll() {
   // What can be told at once is told before the long ones begin.
   add(await runTests({ name: 'unit', only: ['--project', 'unit', '--project', 'property'] }));
   const lane = async () => {
-    for (let job = queue.shift(); job !== undefined; job = queue.shift()) add(await runTests(job));
+    for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
+      const started = performance.now();
+      add(await runTests(job));
+      say(`${job.name.padEnd(8)} | done in ${((performance.now() - started) / 1000).toFixed(0)} s`);
+    }
   };
   await Promise.all(Array.from({ length: LANES }, lane));
   return total;

@@ -197,11 +197,21 @@ describe('update-initramfs in the image', () => {
     const noted = join(makeTree({}), 'noted');
     const env = { DIB_DEFERRED_INITRAMFS: noted };
     // trixie's kernel hook makes no initramfs unless the first word of the answer is initramfs-tools.
-    run('guest/update-initramfs', ['--version'], env);
+    run('guest/deferred/update-initramfs', ['--version'], env);
     expect(existsSync(noted)).toBe(false);
-    expect(run('guest/update-initramfs', ['-c', '-k', '6.12.1', '-b', '/boot'], env).status).toBe(0);
-    expect(run('guest/update-initramfs', ['-u'], env).status).toBe(0);
+    expect(run('guest/deferred/update-initramfs', ['-c', '-k', '6.12.1', '-b', '/boot'], env).status).toBe(0);
+    expect(run('guest/deferred/update-initramfs', ['-u'], env).status).toBe(0);
     expect(readFileSync(noted, 'utf8')).toBe('-c 6.12.1\n-u \n');
+  });
+});
+
+describe('dracut in the image', () => {
+  it('notes what the kernel’s hook asks for', () => {
+    const noted = join(makeTree({}), 'noted');
+    const env = { DIB_DEFERRED_INITRAMFS: noted };
+    expect(run('guest/deferred/dracut', ['-q', '--force', '/boot/initrd.img-6.1.0', '6.1.0'], env).status).toBe(0);
+    run('guest/deferred/dracut', ['--list-modules'], env);
+    expect(readFileSync(noted, 'utf8')).toBe('dracut 6.1.0 /boot/initrd.img-6.1.0\n');
   });
 });
 
