@@ -1,5 +1,6 @@
 import type { SourceRange } from '../diagnostics/diagnostic.ts';
 import type { InputFile } from './input-files.ts';
+import type { Reads } from './reads.ts';
 import type { SourceRepository } from './source-repositories.ts';
 
 /** The phases in the order in which they run (diskimage-builder's directory names). */
@@ -77,6 +78,18 @@ export interface PhasePackages {
   readonly uninstall: readonly PackageRequest[];
 }
 
+/** What the texts of an image's elements can read of its variables and of each other. */
+export interface ElementReads {
+  /** Of hooks, files of environment.d and all other files, by path below the hooks directory. */
+  readonly entries: Readonly<Record<string, Reads>>;
+  /** Of the files of the builder that variables name, by variable. */
+  readonly inputs: Readonly<Record<string, Reads>>;
+  /** Variables that dib's own helpers read in every layer. */
+  readonly helpers: readonly string[];
+  /** Variables that are read while planning, by package lists. */
+  readonly planned: readonly string[];
+}
+
 /** Everything that the elements of an image amount to; pure data, read once while planning. */
 export interface ElementSet {
   /** In dependency order, ties by name. */
@@ -110,6 +123,8 @@ export interface ElementSet {
   readonly extraOutputs: readonly string[];
   /** block-device-ARCH.yaml or block-device-default.yaml of the first element that has one. */
   readonly blockDevice?: { readonly file: string; readonly text: string; readonly element: string } | undefined;
+  /** What hooks and files can read: it follows from their content. */
+  readonly reads: ElementReads;
   /** SHA-256 over all of the above. */
   readonly digest: string;
 }

@@ -6,6 +6,7 @@ import { sha256 } from '../util/hash.ts';
 import { type Hook, type HookFile, OUTSIDE_PHASES, PHASES, type Phase } from './element.ts';
 import { compareBytes, compareHookNames } from './order.ts';
 import { type Problems, startOfFile, systemMessage } from './problems.ts';
+import { LARGEST_SCRIPT, type Scan, scanBytes } from './reads.ts';
 import type { FoundElement } from './search.ts';
 import { isLeftOut } from './static-files.ts';
 
@@ -18,6 +19,8 @@ export interface HookTree {
   readonly packageLists: readonly PackageListFile[];
   /** Every name that looks like a variable of dib (`DIB_...`) in any of the files. */
   readonly variables: ReadonlySet<string>;
+  /** What each hook and file can read of its surroundings, by path below the hooks directory. */
+  readonly scans: ReadonlyMap<string, Scan>;
 }
 
 export interface PackageListFile {
@@ -45,6 +48,7 @@ interface Collector {
   readonly files: Map<string, HookFile>;
   readonly packageLists: PackageListFile[];
   readonly variables: Set<string>;
+  readonly scans: Map<string, Scan>;
   readonly problems: Problems;
   /** Answers which install type is chosen for a name. */
   readonly installType: (name: string) => string;
@@ -62,6 +66,7 @@ export function collectHooks(
     files: new Map(),
     packageLists: [],
     variables: new Set(),
+    scans: new Map(),
     problems,
     installType,
   };
@@ -88,6 +93,7 @@ export function collectHooks(
     files: [...collector.files.values()].sort((left, right) => compareBytes(left.path, right.path)),
     packageLists: collector.packageLists,
     variables: collector.variables,
+    scans: collector.scans,
   };
 }
 
@@ -215,7 +221,7 @@ function addHook(element: FoundElement, phase: Phase, name: string, path: string
   if (!staysInside(element, path, collector.problems)) return;
   const bytes = readFileSync(path);
   checkScript(element, phase, name, path, bytes, collector.problems);
-  noteVariables(bytes, collector.variables);
+  noteReads(`${phase}/${name}`, bytes, true, collector);
   const hook: Hook = { phase, name, element: element.name, path, sha256: sha256(bytes) };
   const key = `${phase}/${name}`;
   const other = collector.hooks.get(key) ?? collector.files.get(key);
@@ -227,8 +233,8 @@ function addHook(element: FoundElement, phase: Phase, name: string, path: string
 function addFile(element: FoundElement, target: string, path: string, collector: Collector): void {
   if (!staysInside(element, path, collector.problems)) return;
   const bytes = readFileSync(path);
-  noteVariables(bytes, collector.variables);
   const executable = (statSync(path).mode & 0o111) !== 0;
+  noteReads(target, bytes, executable, collector);
   const file: HookFile = { path: target, element: element.name, source: path, sha256: sha256(bytes), executable };
   const mode = target.startsWith('static/') ? statSync(path).mode & 0o777 & ~UMASK : undefined;
   const usual = executable ? 0o755 : 0o644;
@@ -291,10 +297,8 @@ function duplicate(
   });
 }
 
-/** Scripts are small: what is larger than this is data. */
-const LARGEST_SCRIPT = 1 << 20;
-
-function noteVariables(bytes: Buffer, variables: Set<string>): void {
+function noteReads(target: string, bytes: Buffer, executable: boolean, { variables, scans }: Collector): void {
+  scans.set(target, scanBytes(target, bytes, executable));
   if (bytes.length > LARGEST_SCRIPT) return;
   for (const [name] of bytes.toString('latin1').matchAll(/\bDIB_[A-Z0-9_]*[A-Z0-9]/g)) variables.add(name);
 }

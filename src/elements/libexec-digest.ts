@@ -8,13 +8,22 @@ const OTHER_PROGRAMS: readonly string[] = ['vm-agent'];
 
 /** SHA-256 over the names and contents of the shell helpers: another dib may make other layers of the same hooks. */
 export function libexecDigest(directory: string): string {
-  const files = (below: string): [string, string][] =>
-    readdirSync(join(directory, below), { withFileTypes: true })
-      .filter((entry) => !OTHER_PROGRAMS.includes(join(below, entry.name)))
-      .sort((a, b) => compareBytes(a.name, b.name))
-      .flatMap((entry): [string, string][] => {
-        const path = join(below, entry.name);
-        return entry.isDirectory() ? files(path) : [[path, sha256(readFileSync(join(directory, path)))]];
-      });
-  return jsonDigest(files(''));
+  return jsonDigest(helpers(directory).map((path) => [path, sha256(readFileSync(join(directory, path)))]));
+}
+
+/** Variables of dib that the shell helpers name, sorted. */
+export function libexecVariables(directory: string): string[] {
+  const texts = helpers(directory).map((path) => readFileSync(join(directory, path), 'latin1'));
+  return [...new Set(texts.flatMap((text) => text.match(/\bDIB_\w+/g) ?? []))].sort(compareBytes);
+}
+
+/** Paths below the directory, in the order of bytes. */
+function helpers(directory: string, below = ''): string[] {
+  return readdirSync(join(directory, below), { withFileTypes: true })
+    .filter((entry) => !OTHER_PROGRAMS.includes(join(below, entry.name)))
+    .sort((a, b) => compareBytes(a.name, b.name))
+    .flatMap((entry) => {
+      const path = join(below, entry.name);
+      return entry.isDirectory() ? helpers(directory, path) : [path];
+    });
 }

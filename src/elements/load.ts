@@ -9,10 +9,11 @@ import { jsonDigest } from '../util/hash.ts';
 import type { Json } from '../util/json.ts';
 import { checkDistros, checkRequired, readDeclarations, secretVariables } from './declarations.ts';
 import { type Element, type ElementSet, type HookFile, type NamedElement, PHASES } from './element.ts';
+import { elementReads } from './element-reads.ts';
 import { evaluateEnvironment, type StaticEnvironment } from './environment.ts';
 import { collectHooks, type HookTree } from './hooks.ts';
 import { type InputRequest, inputFiles, pathVariables } from './input-files.ts';
-import { libexecDigest } from './libexec-digest.ts';
+import { libexecDigest, libexecVariables } from './libexec-digest.ts';
 import { builtinElementsDirectory, libexecDirectory } from './locations.ts';
 import { installTypeOf, type PackageEntry, readPackageInstalls, readPackageList } from './package-installs.ts';
 import { loadPackageMap, type PackageMap } from './package-map.ts';
@@ -73,23 +74,26 @@ export async function loadElements(request: ElementsRequest): Promise<Checked<El
   const maps = packageMaps(elements, environment.values, problems);
   const entries = packageEntries(elements, tree, environment, request.arch, problems);
   const declarations = readDeclarations(elements, problems);
-  const mentioned = new Set([...tree.variables, ...elements.flatMap((element) => packageListVariables(element.directory))]);
+  const planned = elements.flatMap((element) => packageListVariables(element.directory));
+  const mentioned = new Set([...tree.variables, ...planned]);
   checkVariables({ given: request.environment, mentioned, declarations, locate: request.locateVariable }, problems);
   checkRequired(declarations, environment, resolution.origin, problems);
   checkDistros(declarations, environment.values['DISTRO_NAME'], resolution.origin, problems);
+  const library = treeLibrary(elements);
+  const inputs = inputFiles(
+    pathVariables(declarations, Object.keys(environment.values)),
+    inputRequest(request, environment),
+    problems,
+  );
   const content = {
     elements: elements.map(publicElement),
     operatingSystem: system.foreign,
     native: system.native,
     hooks: tree.hooks,
     environmentFiles: tree.environmentFiles,
-    files: [...tree.files, ...treeLibrary(elements)],
+    files: [...tree.files, ...library],
     environment: environment.values,
-    inputFiles: inputFiles(
-      pathVariables(declarations, Object.keys(environment.values)),
-      inputRequest(request, environment),
-      problems,
-    ),
+    inputFiles: inputs,
     packages: reconcilePackages(entries, maps, request.packages),
     packageMaps: maps,
     serviceMap: loadServiceMap(elements, environment.values['DISTRO_NAME'] ?? '', problems),
@@ -98,6 +102,7 @@ export async function loadElements(request: ElementsRequest): Promise<Checked<El
     secretVariables: secretVariables(declarations, [...Object.keys(environment.values), ...Object.keys(request.environment)]),
     extraOutputs: [...new Set(declarations.flatMap(({ metadata }) => metadata.outputs))],
     blockDevice: blockDevice(elements, request.arch),
+    reads: elementReads(tree, library, inputs, { helpers: libexecVariables(libexecDirectory()), planned }),
   };
   if (hasErrors(problems.list)) return { diagnostics: problems.list };
   return { value: { ...content, digest: digest(content) }, diagnostics: problems.list };

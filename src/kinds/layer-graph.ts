@@ -1,14 +1,15 @@
 import { basename } from 'node:path';
 import type { DistroConfig, ImageConfig } from '../config/image.ts';
-import { maskSecrets } from '../config/secrets.ts';
 import { withDistroDefaults } from '../distros/registry.ts';
 import { type ElementSet, isDeviceAddress, type Phase } from '../elements/element.ts';
 import { compareBytes, compareHookNames } from '../elements/order.ts';
-import { hookVariables, type LayoutFacts } from '../rootfs/hook-environment.ts';
+import type { Sight } from '../elements/sight.ts';
+import type { LayoutFacts } from '../rootfs/hook-environment.ts';
 import { keptReference, treeDigest } from '../rootfs/trees/digest.ts';
 import { jsonDigest } from '../util/hash.ts';
 import type { JsonObject } from '../util/json.ts';
 import { type Resource, UNKNOWN } from './kind.ts';
+import { layerSights, seenInputs, seenVariables } from './layer-sight.ts';
 import { sourceAddress } from './source-graph.ts';
 
 /** Raised when dib itself makes layers differently, so that old ones are not taken for new ones. */
@@ -64,12 +65,14 @@ export interface StepsInputs extends JsonObject {
   /** Address of the layer that it stands on; absent for the lowest. */
   readonly below?: string | undefined;
   readonly steps: readonly (LayerStep & JsonObject)[];
-  /** Variables that hooks see; of secrets the digest. */
+  /** Variables that hooks see; of secrets the digest. What is not here is not given to them. */
   readonly environment: { readonly [name: string]: string };
   /** environment.d by path: digest. */
   readonly environmentFiles: { readonly [path: string]: string };
-  /** Digest of all other files that hooks can read. */
-  readonly files: string;
+  /** Digests of the other files in the hook tree, by first-level entry. */
+  readonly files: { readonly [entry: string]: string };
+  /** Hooks in the hook tree that are no steps of this layer, by path: digest. */
+  readonly otherHooks?: { readonly [path: string]: string } | undefined;
   /** SHA-256 of dib's own helpers that ran them. */
   readonly libexec: string;
   readonly hostname?: string | undefined;
@@ -147,10 +150,14 @@ export function layerResources(set: ElementSet, image: ImageConfig, options: Lay
   ];
   const native = nativeDistro(set, image);
   const resources: Resource[] = native === undefined ? [] : [bootstrapResource(native, options.mirrorDigest)];
-  for (const [layer, steps] of plan) {
-    if (steps.length === 0 && layer !== 'finalise') continue;
-    resources.push(stepsResource(layer, steps, resources.at(-1)?.address, set, image, options));
-  }
+  const layers = plan.filter(([layer, steps]) => steps.length > 0 || layer === 'finalise');
+  const seen = layerSights(
+    set,
+    image,
+    layers.map(([, steps]) => steps),
+  );
+  for (const [index, [layer, steps]] of layers.entries())
+    resources.push(stepsResource(layer, steps, resources.at(-1)?.address, seen[index] as Sight, set, image, options));
   return resources;
 }
 
@@ -192,21 +199,22 @@ function stepsResource(
   layer: StepsInputs['layer'],
   steps: readonly LayerStep[],
   below: string | undefined,
+  sight: Sight,
   set: ElementSet,
   image: ImageConfig,
   options: LayerGraphOptions,
 ): Resource {
   const last = layer === 'finalise';
-  const variables = maskSecrets(hookVariables(set, image, options.layout, last), set.secretVariables);
-  for (const [name, file] of Object.entries(set.inputFiles)) variables[name] = `sha256:${file.sha256}`;
   const inputs: StepsInputs = {
     layer,
     recipe: RECIPE,
     below,
     steps: steps as readonly (LayerStep & JsonObject)[],
-    environment: variables,
-    environmentFiles: Object.fromEntries(set.environmentFiles.map((file) => [file.path, file.sha256])),
-    files: filesDigest(set),
+    ...seenInputs(
+      sight,
+      set,
+      seenVariables(set, image, options.layout, last, (name) => sight.variables.has(name)),
+    ),
     libexec: set.libexec,
     ...(last ? { hostname: image.name, systemFiles: options.systemFiles } : {}),
   };
@@ -218,14 +226,6 @@ function stepsResource(
     dependsOn: [...(below === undefined ? [] : [below]), ...sourcesOf(steps)],
     description: describe(layer, steps, set, options),
   };
-}
-
-function filesDigest(set: ElementSet): string {
-  return jsonDigest({
-    files: set.files.map(({ path, sha256, executable, mode, link }) => [path, sha256, mode ?? executable, link ?? null]),
-    packageMaps: set.packageMaps,
-    ...(Object.keys(set.serviceMap).length === 0 ? {} : { serviceMap: set.serviceMap }),
-  });
 }
 
 function hookSteps(set: ElementSet, phase: Phase): LayerStep[] {

@@ -12,7 +12,7 @@ import type { BreakOptions } from '../rootfs/breakpoints.ts';
 import type { Building, LayerCache } from '../rootfs/cache.ts';
 import { type CachedLayer, layersDirectory, readLayer } from '../rootfs/cache-layout.ts';
 import { checkExtraOutputs, makeExtraOutputs } from '../rootfs/extra-outputs.ts';
-import { hookVariables, type LayoutFacts } from '../rootfs/hook-environment.ts';
+import type { LayoutFacts } from '../rootfs/hook-environment.ts';
 import { directoryInside, resolveInside, writeInside } from '../rootfs/inside.ts';
 import { packagePool } from '../rootfs/package-pool.ts';
 import { INITRAMFS_COMMAND, type PhaseOptions, type PhaseStep, runSteps, type ShellRequest } from '../rootfs/phases.ts';
@@ -31,6 +31,7 @@ import {
   type StepsInputs,
   sourcesOf,
 } from './layer-graph.ts';
+import { seenSet, seenVariables } from './layer-sight.ts';
 import { placeSources } from './place-sources.ts';
 import type { SourceOutputs } from './source.ts';
 
@@ -260,12 +261,12 @@ function phaseOptions(
   const baseTree = below[0] === undefined ? undefined : cache.tree(below[0]);
   const stale = distro !== undefined && baseTree !== undefined && sourcesChanged(distro.sources, baseTree, root);
   return {
-    elementSet,
+    elementSet: seenSet(elementSet, inputs),
     image,
     imageDirectory: context.paths.image,
     variables: {
       SOURCE_DATE_EPOCH: epochOf(below, cache),
-      ...hookVariables(elementSet, image, layout, inputs.layer === 'finalise'),
+      ...seenVariables(elementSet, image, layout, inputs.layer === 'finalise', (name) => name in inputs.environment),
     },
     libexec,
     root,

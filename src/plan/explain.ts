@@ -66,8 +66,9 @@ function more(count: number): string {
 
 function sentence({ path, before, after }: Difference): string {
   // Where the inputs of a layer or a table keep it says nothing to the user.
-  const what = path.replace(/^(steps|layout\.partitions|layout)\./, '').replace(/\.(sha256|packages)$/, '');
+  const what = path.replace(/^(steps|otherHooks|layout\.partitions|layout)\./, '').replace(/\.(sha256|packages)$/, '');
   if (path === 'files') return 'files of its elements have other content';
+  if (path.startsWith('files.')) return `${path.slice('files.'.length)} of its elements ${contentChange(before, after)}`;
   if (path.endsWith('sha256') || isDigest(before) || isDigest(after) || isStep(before) || isStep(after)) {
     return `${what} ${contentChange(before, after)}`;
   }

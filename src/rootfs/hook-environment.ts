@@ -51,11 +51,12 @@ function layoutForLast(layout: LayoutFacts): Record<string, string> {
 
 /**
  * The variables that decide what hooks do, without paths of this machine: part of a layer's key.
- * `last`: of layer.finalise. Names and meaning are diskimage-builder's, as far as it has them.
+ * `environment`: those of the image's own that its hooks see; `last`: of layer.finalise. Names and meaning are diskimage-builder's, as far as it has them.
  */
 export function hookVariables(
   set: ElementSet,
   image: ImageConfig,
+  environment: Readonly<Record<string, string>>,
   layout: LayoutFacts | undefined,
   last: boolean,
 ): Record<string, string> {
@@ -67,12 +68,13 @@ export function hookVariables(
     ...Object.fromEntries(known),
     ...(layout === undefined ? {} : layoutForAll(layout)),
     ...(layout === undefined || !last ? {} : layoutForLast(layout)),
-    ...image.environment,
+    ...environment,
     ...foreignMechanisms(set, image, last),
     IMAGE_NAME: image.name,
     IMAGE_TYPE: image.outputs[0]?.format ?? 'raw',
     IMAGE_ELEMENT: set.elements.map((element) => element.name).join(' '),
     DIB_IMAGE_HOSTNAME: image.name,
+    DIB_ARGS: argumentsText(set, image),
   };
 }
 
@@ -123,7 +125,6 @@ export interface HookPaths {
  */
 export function hookEnvironment(
   set: ElementSet,
-  image: ImageConfig,
   variables: Readonly<Record<string, string>>,
   paths: HookPaths,
   outside: boolean,
@@ -134,7 +135,6 @@ export function hookEnvironment(
     ...UPSTREAM_DEFAULTS,
     ...variables,
     ...Object.fromEntries(Object.keys(set.inputFiles).map((name) => [name, `${paths.hooks}/.dib/inputs/${name}`])),
-    DIB_ARGS: argumentsText(set, image),
     DIB_ENV: declarations(set, variables),
     ELEMENTS_PATH: elementDirectories(set).join(':'),
     IMAGE_ELEMENT_YAML: `{${set.elements.map((element) => `${JSON.stringify(element.name)}: ${JSON.stringify(element.directory)}`).join(', ')}}`,

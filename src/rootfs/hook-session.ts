@@ -48,7 +48,7 @@ export function openSession(options: PhaseOptions): HookSession {
       home: homedir(),
       imageFile: options.imageDirectory,
     };
-    const environment = hookEnvironment(set, options.image, options.variables, paths, outside, proxies);
+    const environment = hookEnvironment(set, options.variables, paths, outside, proxies);
     writeFileSync(join(directories.hooks, '.dib', name), shellExports(environment), { mode: 0o600 });
   };
   write('environment.outside', true, directories.hooks, options.root);

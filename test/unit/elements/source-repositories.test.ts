@@ -9,7 +9,7 @@ import { declaredRevision, sourceResources } from '../../../src/kinds/source-gra
 import { type Files, load, makeTree, TOY_OS } from './fixture.ts';
 
 const CARRIER: Files = { 'builtin/source-repositories/README.md': '' };
-const IMAGE = { name: 'web', elements: [], environment: {}, outputs: [] } as unknown as ImageConfig;
+const IMAGE = { name: 'web', elements: [], packages: [], environment: {}, outputs: [] } as unknown as ImageConfig;
 
 /** Loads an image whose element `a` declares these lines. */
 async function read(lines: string, environment: Record<string, string> = {}, files: Files = {}) {
