@@ -121,6 +121,8 @@ export interface ElementSet {
   readonly libexec: string;
   /** Files that cleanup.d hooks make for the user, by what follows the name of the image: `.vmlinuz` for NAME.vmlinuz. */
   readonly extraOutputs: readonly string[];
+  /** Directories of DIB_IMAGE_CACHE that hooks inside the image see too; sorted. No part of the digest. */
+  readonly caches: readonly string[];
   /** block-device-ARCH.yaml or block-device-default.yaml of the first element that has one. */
   readonly blockDevice?: { readonly file: string; readonly text: string; readonly element: string } | undefined;
   /** What hooks and files can read: it follows from their content. */

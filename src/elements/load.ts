@@ -15,6 +15,7 @@ import { collectHooks, type HookTree } from './hooks.ts';
 import { type InputRequest, inputFiles, pathVariables } from './input-files.ts';
 import { libexecDigest, libexecVariables } from './libexec-digest.ts';
 import { builtinElementsDirectory, libexecDirectory } from './locations.ts';
+import { compareBytes } from './order.ts';
 import { installTypeOf, type PackageEntry, readPackageInstalls, readPackageList } from './package-installs.ts';
 import { loadPackageMap, type PackageMap } from './package-map.ts';
 import { reconcilePackages } from './packages.ts';
@@ -101,6 +102,7 @@ export async function loadElements(request: ElementsRequest): Promise<Checked<El
     libexec: libexecDigest(libexecDirectory()),
     secretVariables: secretVariables(declarations, [...Object.keys(environment.values), ...Object.keys(request.environment)]),
     extraOutputs: [...new Set(declarations.flatMap(({ metadata }) => metadata.outputs))],
+    caches: [...new Set(declarations.flatMap(({ metadata }) => metadata.caches))].sort(compareBytes),
     blockDevice: blockDevice(elements, request.arch),
     reads: elementReads(tree, library, inputs, { helpers: libexecVariables(libexecDirectory()), planned }),
   };

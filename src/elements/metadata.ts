@@ -42,6 +42,8 @@ export interface ElementMetadata {
   readonly variables: readonly DeclaredVariable[];
   /** Files that cleanup.d hooks make for the user, by what follows the name of the image. */
   readonly outputs: readonly string[];
+  /** Directories of DIB_IMAGE_CACHE that hooks inside the image see too. */
+  readonly caches: readonly string[];
   /** Phases whose hooks need the network; absent: not said. */
   readonly network?: readonly Phase[] | undefined;
   readonly locate: Locator;
@@ -101,6 +103,7 @@ export function parseMetadata(source: SourceText): Checked<ElementMetadata> {
     distros: content.distros,
     variables,
     outputs: content.outputs ?? [],
+    caches: content.caches ?? [],
     network: content.network,
     locate: document.locate,
   };

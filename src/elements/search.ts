@@ -45,6 +45,7 @@ const MECHANISMS: ReadonlySet<string> = new Set([
   'install-static',
   'install-types',
   'package-installs',
+  'pip-cache',
   'pkg-map',
   'source-repositories',
   'svc-map',

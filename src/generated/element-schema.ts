@@ -35,6 +35,14 @@ export interface ElementFile {
    */
   outputs?: [string, ...string[]];
   /**
+   * Directories of `DIB_IMAGE_CACHE` that hooks inside the image see too, for downloads that builds share. What is in them is no part of the image, nor of any key.
+   *
+   * @minItems 1
+   *
+   * Items: Name of the directory.
+   */
+  caches?: [string, ...string[]];
+  /**
    * Phases whose hooks need the network.
    *
    * Items: Name of a phase.

@@ -142,7 +142,7 @@ export function hookEnvironment(
     TMP_IMAGE_DIR: paths.image,
     TMP_HOOKS_PATH: paths.hooks,
     TMP_MOUNT_PATH: paths.root,
-    DIB_IMAGE_CACHE: join(paths.cache, ELEMENT_DOWNLOADS),
+    DIB_IMAGE_CACHE: outside || set.caches.length === 0 ? join(paths.cache, ELEMENT_DOWNLOADS) : GUEST_CACHES,
     DIB_LOCKFILES: join(paths.cache, 'lockfiles'),
     ...(outside
       ? {
@@ -160,6 +160,9 @@ export function hookEnvironment(
     LC_ALL: 'C',
   };
 }
+
+/** DIB_IMAGE_CACHE inside the image, where element.yaml asks for `caches`: below /run, so that nothing of it can stay in the tree. */
+export const GUEST_CACHES = '/run/dib-cache';
 
 /** Where the image's elements were found, those shipped with dib last. */
 function elementDirectories(set: ElementSet): string[] {

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Phase } from '../elements/element.ts';
 import type { Command } from '../exec/command.ts';
-import { type HookPaths, hookEnvironment, PROXY_VARIABLES, shellExports } from './hook-environment.ts';
+import { ELEMENT_DOWNLOADS, type HookPaths, hookEnvironment, PROXY_VARIABLES, shellExports } from './hook-environment.ts';
 import { hookTreeManifest, writeHookTree } from './hook-tree.ts';
 import { viewPool } from './package-pool.ts';
 import type { PhaseOptions } from './phases.ts';
@@ -34,6 +34,8 @@ export function openSession(options: PhaseOptions): HookSession {
   };
   for (const path of Object.values(directories)) mkdirSync(path, { mode: 0o755 });
   mkdirSync(join(directories.run, 'lock'), { mode: 0o755 });
+  const caches = set.caches.map((name) => join(options.cache, ELEMENT_DOWNLOADS, name));
+  for (const path of caches) mkdirSync(path, { recursive: true, mode: 0o755 });
   writeHookTree(directories.hooks, set, options.libexec, options.additions);
   const proxies: Record<string, string> = {};
   for (const name of PROXY_VARIABLES) if (process.env[name] !== undefined) proxies[name] = process.env[name];
@@ -64,6 +66,7 @@ export function openSession(options: PhaseOptions): HookSession {
       run: directories.run,
       hooks: directories.hooks,
       aptCache: directories.apt,
+      caches,
       packages: options.packagePool === undefined ? undefined : packages,
       report,
       hostname: options.image.name,

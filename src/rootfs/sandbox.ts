@@ -16,6 +16,7 @@ import { quotedPath } from '../diagnostics/printable.ts';
 
 /** Where the hook tree is seen in the sandbox: elements name this path. */
 export const GUEST_HOOKS = '/tmp/in_target.d';
+
 export interface SandboxOptions {
   /** Absolute path of libexec. */
   readonly libexec: string;
@@ -27,6 +28,8 @@ export interface SandboxOptions {
   readonly aptCache?: string | undefined;
   /** Directory with packages that were downloaded before: seen among apt's archives, never written to. */
   readonly packages?: string | undefined;
+  /** Directories of the builder that are seen in /run/dib-cache, by their own names, and may be written to. */
+  readonly caches?: readonly string[] | undefined;
   /** File that gets the command lines of what a program leaves running. */
   readonly report: string;
   readonly hostname: string;
@@ -48,6 +51,7 @@ export function sandboxArguments(options: SandboxOptions, program: readonly stri
     ...(options.hooks === undefined ? [] : ['--hooks', options.hooks]),
     ...(options.outside === true ? ['--outside', 'yes'] : []),
     ...(options.packages === undefined ? [] : ['--packages', options.packages]),
+    ...(options.caches ?? []).flatMap((directory) => ['--cache', directory]),
     ...(options.terminal === true ? ['--terminal', 'yes'] : []),
     ...(options.aptCache === undefined ? [] : ['--apt-cache', options.aptCache]),
     ...['--hostname', options.hostname, '--', ...program],

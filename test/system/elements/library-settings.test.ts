@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -8,6 +8,8 @@ import { needRoot } from '../../support/privileges.ts';
 
 const ELEMENTS = fileURLToPath(new URL('../../../elements', import.meta.url));
 const KEYS = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEXAMPLE builder@example\n';
+/** Where the element pip-cache keeps what pip downloads. */
+const PIP_CACHE = join(CACHE, 'elements/pip');
 const JAIL = '[sshd]\nenabled = true\nmaxretry = 3\n';
 
 const distro = { name: 'debian', release: 'bookworm', arch: 'amd64', components: ['main'], variant: 'minbase' };
@@ -18,12 +20,39 @@ const settings = {
   name: 'library-settings',
   distro,
   elements: [
-    ...['apt-conf', 'apt-preferences', 'autoupdates', 'cloud-init-disable-resizefs', 'cloud-init-growpart', 'cloud-init-nocloud'],
-    ...['debian', 'debootstrap', 'dhcp-all-interfaces', 'disable-nouveau', 'disable-selinux', 'docker', 'dynamic-login'],
-    ...['enable-serial-console', 'fail2ban', 'growvols', 'journal-to-console', 'local-config', 'modprobe-blacklist'],
-    ...['pip-and-virtualenv', 'posix', 'probe', 'pypi', 'selinux-permissive', 'stable-interface-names', 'sysctl'],
+    ...[
+      'apt-conf',
+      'apt-preferences',
+      'autoupdates',
+      'cleanup-kernel-initrd',
+      'cloud-init-disable-resizefs',
+      'cloud-init-growpart',
+    ],
+    ...[
+      'cloud-init-nocloud',
+      'debian',
+      'debootstrap',
+      'dhcp-all-interfaces',
+      'dib-python',
+      'disable-nouveau',
+      'disable-selinux',
+      'dkms',
+    ],
+    ...[
+      'docker',
+      'dynamic-login',
+      'enable-serial-console',
+      'fail2ban',
+      'growvols',
+      'grub2',
+      'journal-to-console',
+      'local-config',
+    ],
+    ...['modprobe-blacklist', 'pip-and-virtualenv', 'pip-cache', 'posix', 'probe', 'pypi', 'select-boot-kernel-initrd'],
+    ...['selinux-permissive', 'stable-interface-names', 'sysctl'],
   ],
-  packages: [],
+  // A small module of Debian's, and what it is built with.
+  packages: ['acpi-call-dkms', 'linux-headers-cloud-amd64'],
   outputs: [],
 };
 
@@ -39,11 +68,37 @@ if sysctl-set-value kernel.no_such_parameter 1 2>/root/seen/unknown; then exit 1
 cp /etc/pip.conf /root/seen/
 $DIB_PYTHON_PIP --version >/root/seen/pip
 apt-config dump APT::Install-Recommends >/root/seen/recommends
+dib-python -c 'print("from python")' >/root/seen/dib-python
+
+# A package without code, for pip, which keeps what it builds.
+$DIB_PYTHON_PIP cache dir >/root/seen/pip-cache
+date >"$PIP_CACHE_DIR/from-the-image"
+
+# Three kernels: two of packages, one that somebody has copied there.
+for version in 6.1.0-9-probe 6.1.0-10-probe; do
+    mkdir -p /tmp/kernel/DEBIAN /tmp/kernel/boot "/tmp/kernel/lib/modules/$version"
+    printf 'Package: linux-image-%s\nVersion: 1\nArchitecture: all\nMaintainer: test\nDescription: test\n' "$version" >/tmp/kernel/DEBIAN/control
+    echo "$version" | tee "/tmp/kernel/boot/vmlinuz-$version" "/tmp/kernel/boot/config-$version" >"/tmp/kernel/lib/modules/$version/kernel.ko"
+    dpkg-deb --build --root-owner-group /tmp/kernel /tmp/kernel.deb
+    dpkg --install /tmp/kernel.deb
+    echo initrd >"/boot/initrd.img-$version"
+    rm -r /tmp/kernel /tmp/kernel.deb
+done
+touch /boot/vmlinuz-6.1.0-2-copied /boot/initrd.img-6.1.0-2-copied
+select-boot-kernel-initrd >/root/seen/kernel
+
+# Its package has built it; the element shall do so for those whose packages could not.
+module=$(dkms status | sed -n 's/[,:].*//p' | sort -u)
+dkms unbuild "$module" --all
+dkms status >/root/seen/dkms
+
+ln -s /dev/null /etc/systemd/network/99-default.link
 `;
 
 let bench: Bench;
 let built: DriverResult;
 const entry = (path: string) => built.manifest?.[path];
+const names = () => Object.keys(built.manifest ?? {}).sort();
 const text = (path: string) => built.texts?.[path];
 
 const READ = [
@@ -65,7 +120,9 @@ const READ = [
     'etc/sysctl.d/kernel.panic.conf',
     'root/.ssh/authorized_keys',
   ],
-  ...['root/seen/conflict', 'root/seen/pip', 'root/seen/pip.conf', 'root/seen/recommends', 'root/seen/unknown'],
+  ...['conflict', 'dib-python', 'dkms', 'kernel', 'pip', 'pip-cache', 'pip.conf', 'recommends', 'unknown'].map(
+    (name) => `root/seen/${name}`,
+  ),
 ];
 
 beforeAll(async () => {
@@ -108,6 +165,7 @@ beforeAll(async () => {
     DIB_NO_PYPI_PIP: '1',
   };
   const image = { ...settings, environment };
+  rmSync(PIP_CACHE, { recursive: true, force: true });
   const request = { image, cache: CACHE, manifest: true, read: READ, builtinDirectory: ELEMENTS, skipBase: false };
   built = await runDriver(bench, bench.request({ ...request, searchPath: [join(bench.directory, 'elements')] }));
   if (built.error !== undefined) throw new Error(`${JSON.stringify(built.error, null, 2)}\n${built.log.slice(-5000)}`);
@@ -206,8 +264,94 @@ describe('shipped elements with settings, in an image', () => {
     expect(entry('usr/sbin/dockerd')).toBeDefined();
   });
 
-  test.each(['usr/bin/bc', 'usr/bin/cc', 'usr/bin/ed', 'usr/bin/make', 'usr/bin/pax', 'usr/bin/uucp'])('posix: %s', (path) => {
-    expect(entry(path)).toBeDefined();
+  // IEEE Std 1003.1, Shell & Utilities, by way of the packages that have them; the rest is in every shell or in SCCS and UUCP of old.
+  test.each([
+    ...['at', 'awk', 'bc', 'c99', 'cal', 'cc', 'cflow', 'cmp', 'comm', 'compress', 'crontab', 'csplit', 'ctags', 'cxref', 'diff'],
+    ...[
+      'ed',
+      'ex',
+      'file',
+      'find',
+      'fort77',
+      'fuser',
+      'gencat',
+      'getconf',
+      'iconv',
+      'ipcs',
+      'join',
+      'lex',
+      'locale',
+      'localedef',
+      'lp',
+    ],
+    ...[
+      'm4',
+      'mailx',
+      'make',
+      'man',
+      'mesg',
+      'more',
+      'nm',
+      'patch',
+      'pax',
+      'pr',
+      'ps',
+      'renice',
+      'strip',
+      'talk',
+      'time',
+      'tput',
+    ],
+    ...['tsort', 'uucp', 'uudecode', 'uuencode', 'vi', 'write', 'yacc'],
+  ])('posix: %s', (name) => {
+    expect(entry(`usr/bin/${name}`) ?? entry(`usr/sbin/${name}`)).toBeDefined();
+  });
+
+  test('stable-interface-names: nothing turns them off', () => {
+    expect(entry('etc/systemd/network')).toBeDefined();
+    expect(entry('etc/systemd/network/99-default.link')).toBeUndefined();
+  });
+
+  test('dkms: the module is built for the kernel whose headers are there', () => {
+    const modules = names().filter((name) => /^(usr\/)?lib\/modules\/[^/]+-cloud-amd64\/updates\/dkms\/acpi_call\.ko/.test(name));
+    expect(modules).toHaveLength(1);
+    expect(text('root/seen/dkms')).toMatch(/^acpi-call\/[\d.]+: added\n$/);
+  });
+
+  test('cleanup-kernel-initrd and select-boot-kernel-initrd: the newest kernel stays alone, packages and modules go', () => {
+    expect(text('root/seen/kernel')).toBe('vmlinuz-6.1.0-10-probe:initrd.img-6.1.0-10-probe\n');
+    expect(names().filter((name) => /^boot\/(vmlinuz|initrd|config)/.test(name))).toEqual([
+      'boot/config-6.1.0-10-probe',
+      'boot/initrd.img-6.1.0-10-probe',
+      'boot/vmlinuz-6.1.0-10-probe',
+    ]);
+    expect(names().filter((name) => /lib\/modules\/[^/]*-(probe|copied)$|linux-image-.*\.list$/.test(name))).toEqual([
+      'usr/lib/modules/6.1.0-10-probe',
+      'var/lib/dpkg/info/linux-image-6.1.0-10-probe.list',
+    ]);
+  });
+
+  test('grub2: files for BIOS and UEFI, signed ones too, and nothing configured', () => {
+    for (const path of [
+      'usr/lib/grub/i386-pc/boot.img',
+      'usr/lib/grub/x86_64-efi/normal.mod',
+      'usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed',
+      'usr/lib/shim/shimx64.efi.signed',
+    ]) {
+      expect(entry(path), path).toMatch(/^100644 0:0 /);
+    }
+    expect(names().filter((name) => name.startsWith('boot/grub'))).toEqual([]);
+  });
+
+  test('pip-cache: in the cache of dib, not in the image', () => {
+    expect(text('root/seen/pip-cache')).toBe('/run/dib-cache/pip\n');
+    expect(existsSync(join(PIP_CACHE, 'from-the-image'))).toBe(true);
+    expect(names().filter((name) => /^run\/|cache\/pip/.test(name))).toEqual([]);
+  });
+
+  test('dib-python: a program of the build only', () => {
+    expect(text('root/seen/dib-python')).toBe('from python\n');
+    expect(entry('usr/bin/dib-python')).toBeUndefined();
   });
 
   test('SELinux is not installed, so nothing is said of it', () => {

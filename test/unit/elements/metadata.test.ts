@@ -19,6 +19,7 @@ description: |
 distros: [debian, redhat]
 network: [install.d]
 outputs: [.vmlinuz, -boot.iso]
+caches: [pip]
 variables:
   DIB_WEB_MODE: { type: integer, default: 0644, description: Mode of the pages. }
   DIB_WEB_FLAVOUR: { type: string, default: small, enum: [small, large], description: Which one. }
@@ -36,6 +37,7 @@ variables:
       distros: ['debian', 'redhat'],
       network: ['install.d'],
       outputs: ['.vmlinuz', '-boot.iso'],
+      caches: ['pip'],
       variables: [
         {
           name: 'DIB_WEB_FLAVOUR',

@@ -1,0 +1,1 @@
+export PIP_CACHE_DIR=${DIB_IMAGE_CACHE}/pip
