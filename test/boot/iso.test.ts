@@ -26,7 +26,7 @@ describe('an image with the elements iso, dracut-regenerate and simple-init', ()
   });
   afterAll(() => built?.remove());
 
-  it('has the files beside the image, with checksums', () => {
+  it('baremetal and iso: has the files beside the image, with checksums', () => {
     for (const name of ['virtual-media.vmlinuz', 'virtual-media.initrd', 'virtual-media-boot.iso']) {
       expect(existsSync(join(built.directory, name)), name).toBe(true);
       expect(existsSync(join(built.directory, `${name}.sha256`)), name).toBe(true);

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -86,4 +86,12 @@ export function makeArchive(directory: string, suites: readonly Suite[], archite
 
 function ftparchive(cwd: string, args: readonly string[]): Buffer {
   return execFileSync('apt-ftparchive', ['-q=2', ...args], { cwd, maxBuffer: 1 << 28 });
+}
+
+/** The archive from which this machine takes a suite. */
+export function archive(suite: string): string {
+  const { stdout } = spawnSync('apt-get', ['indextargets', '--format', '$(REPO_URI) $(RELEASE)'], { encoding: 'utf8' });
+  const line = stdout.split('\n').find((each) => each.endsWith(` ${suite}`));
+  if (line === undefined) throw new Error(`apt knows no archive with ${suite}: run \`apt-get update\``);
+  return (line.split(' ')[0] ?? '').replace(/\/$/, '');
 }

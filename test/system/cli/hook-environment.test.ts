@@ -110,7 +110,7 @@ test('no path of this machine and no secret is in the keys of layers', () => {
   expect(state).not.toContain(PASSWORD);
 });
 
-test('manifests: in the image for root alone, and beside image.yaml; no secret is in them', () => {
+test('manifests and element-manifest: in the image for root alone, and beside image.yaml; no secret is in them', () => {
   const names = ['dib-element-manifest', 'dib-manifest-dpkg-small', 'dib_arguments', 'dib_environment'];
   expect(readdirSync(`${tree}/etc/dib-manifests`).sort()).toEqual(names);
   expect(readdirSync(project.path('small.d/dib-manifests')).sort()).toEqual(names);

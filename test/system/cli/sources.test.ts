@@ -120,7 +120,7 @@ test('a line that cannot be read is told with its place, before anything runs', 
   writeFileSync(project.path('elements/tiny/environment.d/10-tiny.bash'), `export REPOSITORY=${repository}\n`);
 });
 
-test('sources are fetched, placed before extra-data.d/99, and part of the layer’s key', () => {
+test('source-repositories, svc-map, cache-url: sources are fetched, placed before extra-data.d/99, and part of the layer’s key', () => {
   expect(project.planned().filter((each) => each.startsWith('source.'))).toEqual(['source.logo: create', 'source.tools: create']);
   const { stdout } = project.apply();
   expect(stdout).toContain('Apply complete!');

@@ -61,7 +61,7 @@ describe('ubuntu, from a private mirror', () => {
     project.change({ distro: distro() });
   });
 
-  test('is bootstrapped and has its packages, sources and keys', () => {
+  test('ubuntu-minimal and ubuntu-common: is bootstrapped and has its packages, sources and keys', () => {
     project.apply();
     const tree = project.path('tree');
     mkdirSync(tree);

@@ -43,10 +43,6 @@ const PACKAGES: readonly TestPackage[] = [
   },
   { name: 'cloud-utils-growpart', files: { '/usr/bin/growpart': STUB } },
   { name: 'growpart', files: { '/usr/bin/growpart': STUB } },
-  {
-    name: 'dnf-automatic',
-    files: { '/etc/dnf/automatic.conf': '[commands]\napply_updates = no\n', [unit('dnf-automatic.timer')]: TIMER },
-  },
   { name: 'epel-release', files: { '/usr/bin/crb': STUB } },
   { name: 'openssh', files: { '/usr/bin/ssh-keygen': STUB } },
   { name: 'openssh-common', files: { '/usr/bin/ssh-keygen': STUB } },
@@ -54,6 +50,22 @@ const PACKAGES: readonly TestPackage[] = [
   { name: 'selinux-policy-mls', files: { '/etc/selinux/config': SELINUX, '/etc/selinux/mls/contexts/files/file_contexts': '' } },
   { name: 'policycoreutils', files: { '/usr/sbin/setfiles': STUB } },
   { name: 'zram-generator', files: { '/usr/lib/systemd/system-generators/zram-generator': STUB } },
+];
+
+const AUTOMATIC: readonly TestPackage[] = [
+  {
+    name: 'dnf-automatic',
+    files: { '/etc/dnf/automatic.conf': '[commands]\napply_updates = no\n', [unit('dnf-automatic.timer')]: TIMER },
+  },
+];
+
+/** Fedora's, since dnf5: the old name of the timer is a link, and there is no configuration before somebody writes one. */
+const AUTOMATIC_5: readonly TestPackage[] = [
+  {
+    name: 'dnf-automatic',
+    files: { [unit('dnf5-automatic.timer')]: TIMER },
+    links: { [unit('dnf-automatic.timer')]: 'dnf5-automatic.timer' },
+  },
 ];
 
 /** In a repository of its own, which only the elements yum and zypper name. */
@@ -77,13 +89,17 @@ beforeAll(() => {
   const own = new Set(PACKAGES.map(({ name }) => name));
   const base = systemPackages().filter(({ name }) => !own.has(name));
   make('base', [...base.filter(({ name }) => name !== 'dnf'), ...PACKAGES]);
-  make('outer', [{ name: 'dnf', files: { '/usr/share/dnf': '' } }]);
+  const outer = { name: 'dnf', files: { '/usr/share/dnf': '' } };
+  make('outer', [outer, ...AUTOMATIC]);
+  make('outer-5', [outer, ...AUTOMATIC_5]);
   make('inner', INNER);
   make('extra', EXTRA);
   indexRepository(join(scratch, 'extra'), key);
   writeFileSync(join(scratch, 'extra.repo'), `[extra]\nname=extra\nbaseurl=file://${scratch}/extra\nenabled=1\ngpgcheck=1\n`);
   writeFileSync(join(scratch, 'authorized_keys'), KEYS);
-  for (const name of ['rocky', 'almalinux', 'opensuse'] as const) publish(system(name), name === 'almalinux' ? 'inner' : 'outer');
+  for (const name of ['rocky', 'centos', 'opensuse'] as const) publish(system(name), 'outer');
+  publish(system('fedora'), 'outer-5');
+  publish(system('almalinux'), 'inner');
 }, 240_000);
 
 afterAll(() => {
@@ -136,9 +152,19 @@ const READ = [
     'etc/dnf/automatic.conf',
     'etc/selinux/config',
   ],
-  ...['etc/NetworkManager/conf.d/50-dib-dhcp.conf', 'etc/sudoers.d/10-dib-rpm-distro', 'etc/zypp/repos.d/extra.repo'],
+  ...[
+    'etc/locale.conf',
+    'etc/NetworkManager/conf.d/50-dib-dhcp.conf',
+    'etc/sudoers.d/10-dib-rpm-distro',
+    'etc/zypp/repos.d/extra.repo',
+  ],
   ...['etc/zypp/zypp.conf.d/50-dib.conf', 'root/.ssh/authorized_keys', 'usr/share/asked', 'etc/systemd/zram-generator.conf'],
 ];
+
+/** What the elements named after distributions bring. */
+const MACHINE = ['NetworkManager', 'cloud-config', 'cloud-init-local', 'dib-ssh-host-keys', 'sshd'].map(
+  (name) => `${name}.service`,
+);
 
 /** Units that are enabled, by what wants them. */
 function enabled({ manifest = {} }: DriverResult, target = 'multi-user'): string[] {
@@ -185,9 +211,8 @@ describe('rocky, with package names, paths and units of Enterprise Linux', () =>
     ]);
   });
 
-  test('rocky, redhat-common, cloud-init, openssh-server, runtime-ssh-host-keys, growroot: their units', () => {
-    const units = ['NetworkManager', 'chronyd', 'cloud-config', 'cloud-init-local', 'dib-growroot', 'dib-ssh-host-keys', 'sshd'];
-    expect(enabled(built)).toEqual(units.map((name) => `${name}.service`));
+  test('rocky, rocky-container, rocky-minimal, redhat-common, cloud-init, openssh-server, runtime-ssh-host-keys, growroot: their units', () => {
+    expect(enabled(built)).toEqual([...MACHINE, 'chronyd.service', 'dib-growroot.service'].sort());
     expect(built.texts?.['etc/cloud/cloud.cfg.d/91-dib-cloud-init-datasources.cfg']).toMatch(/^datasource_list: \[ NoCloud, /);
   });
 
@@ -227,16 +252,39 @@ describe('rocky, with package names, paths and units of Enterprise Linux', () =>
   test('local-config: keys', () => expect(built.texts?.['root/.ssh/authorized_keys']).toBe(KEYS));
 });
 
+describe('fedora, with dnf5', () => {
+  let built: DriverResult;
+
+  beforeAll(async () => {
+    built = await build('fedora', { elements: ['autoupdates', 'fedora', 'fedora-container'] });
+  }, 240_000);
+
+  test('fedora, fedora-container, fedora-minimal: their units', () => expect(enabled(built)).toEqual(MACHINE));
+
+  test('autoupdates: the timer of dnf5, and a configuration of its own', () => {
+    expect(enabled(built, 'timers')).toEqual(['dnf5-automatic.timer']);
+    expect(built.texts?.['etc/dnf/automatic.conf']).toBe('[commands]\napply_updates = yes\n');
+  });
+});
+
+describe('centos', () => {
+  test('centos, centos-minimal: their units', async () => {
+    expect(enabled(await build('centos', { elements: ['centos'] }))).toEqual(MACHINE);
+  });
+});
+
 describe('almalinux, with a package manager in the image', () => {
   let built: DriverResult;
 
   beforeAll(async () => {
+    // The package manager only says what it was asked for, so units and policy are put there.
+    const units = MACHINE.map((name) => `printf '${UNIT.replaceAll('\n', '\\n')}' >/usr/lib/systemd/system/${name}\n`).join('');
     bench.element('policy', {
-      'install.d/70-policy': `#!/bin/bash\nset -eu\nmkdir -p /etc/selinux/mls/contexts/files\ntouch /etc/selinux/mls/contexts/files/file_contexts
+      'install.d/70-policy': `#!/bin/bash\nset -eu\nmkdir -p /usr/lib/systemd/system\n${units}mkdir -p /etc/selinux/mls/contexts/files\ntouch /etc/selinux/mls/contexts/files/file_contexts
 printf '%s' '${SELINUX}' >/etc/selinux/config\nprintf '%s' '${STUB.replaceAll("'", "'\\''")}' >/usr/sbin/setfiles\nchmod +x /usr/sbin/setfiles\n`,
     });
     built = await build('almalinux', {
-      elements: ['almalinux-container', 'disable-selinux', 'policy', 'selinux-fixfiles-restore', 'yum-minimal'],
+      elements: ['almalinux', 'almalinux-container', 'disable-selinux', 'policy', 'selinux-fixfiles-restore', 'yum-minimal'],
       environment: { DIB_DNF_MODULE_STREAMS: 'nodejs:20', DIB_REDHAT_KERNEL: 'none', DIB_YUM_REPO_PACKAGE: 'extra-release' },
     });
   }, 240_000);
@@ -256,6 +304,8 @@ printf '%s' '${SELINUX}' >/etc/selinux/config\nprintf '%s' '${STUB.replaceAll("'
       'setfiles -F -e /proc -e /sys -e /dev -e /run -e /tmp /etc/selinux/mls/contexts/files/file_contexts /',
     ]);
   });
+
+  test('almalinux, almalinux-container, almalinux-minimal: their units', () => expect(enabled(built)).toEqual(MACHINE));
 
   test('disable-selinux: nothing else of its configuration changes', () => {
     expect(built.texts?.['etc/selinux/config']).toBe(SELINUX.replace('enforcing', 'disabled'));
@@ -279,10 +329,11 @@ describe('opensuse, with package names, paths and units of its own', () => {
     expect(built.texts?.['etc/zypp/zypp.conf.d/50-dib.conf']).toBe('[main]\nsolver.onlyRequires = true\n');
   });
 
-  test('opensuse, zypper-minimal, cloud-init, openssh-server, chrony, growroot: their units', () => {
-    const units = ['NetworkManager', 'chronyd', 'cloud-config', 'cloud-init-local', 'dib-growroot', 'dib-ssh-host-keys', 'sshd'];
-    expect(enabled(built)).toEqual(units.map((name) => `${name}.service`));
+  test('opensuse, opensuse-minimal, zypper-minimal, cloud-init, openssh-server, chrony, growroot: their units', () => {
+    expect(enabled(built)).toEqual([...MACHINE, 'chronyd.service', 'dib-growroot.service'].sort());
   });
+
+  test('base: locale, where systemd reads it', () => expect(built.texts?.['etc/locale.conf']).toBe('LANG=C.UTF-8\n'));
 
   test('zram: its configuration', () => {
     expect(built.texts?.['etc/systemd/zram-generator.conf']).toMatch(/^zram-size = min\(ram \/ 2, 4096\)$/m);

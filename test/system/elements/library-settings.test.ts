@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { archive } from '../../support/apt-archive.ts';
 import { CACHE } from '../../support/caches.ts';
 import { type Bench, type DriverResult, layerBench, runDriver } from '../../support/layer-runs.ts';
 import { needRoot } from '../../support/privileges.ts';
@@ -23,6 +24,7 @@ const settings = {
     ...[
       'apt-conf',
       'apt-preferences',
+      'apt-sources',
       'autoupdates',
       'cleanup-kernel-initrd',
       'cloud-init-disable-resizefs',
@@ -95,6 +97,13 @@ dkms status >/root/seen/dkms
 ln -s /dev/null /etc/systemd/network/99-default.link
 `;
 
+/** The archives that this machine uses, as apt writes its sources since Debian 12; the base has packages of all of them. */
+function sources(): string {
+  const stanza = (suite: string, more = '') =>
+    `Types: deb\nURIs: ${archive(suite)}\nSuites: ${suite}${more}\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n`;
+  return `${stanza('bookworm', ' bookworm-updates')}\n${stanza('bookworm-security')}`;
+}
+
 let bench: Bench;
 let built: DriverResult;
 const entry = (path: string) => built.manifest?.[path];
@@ -106,6 +115,7 @@ const READ = [
     'etc/apt/apt.conf',
     'etc/apt/apt.conf.d/02-dib-local-config-proxy',
     'etc/apt/apt.conf.d/20auto-upgrades',
+    'etc/apt/sources.list.d/dib.sources',
     'etc/apt/preferences',
   ],
   ...[
@@ -120,7 +130,7 @@ const READ = [
     'etc/sysctl.d/kernel.panic.conf',
     'root/.ssh/authorized_keys',
   ],
-  ...['conflict', 'dib-python', 'dkms', 'kernel', 'pip', 'pip-cache', 'pip.conf', 'recommends', 'unknown'].map(
+  ...['conflict', 'dib-python', 'dkms', 'kernel', 'pip', 'pip-cache', 'pip.conf', 'recommends', 'type', 'unknown'].map(
     (name) => `root/seen/${name}`,
   ),
 ];
@@ -134,6 +144,7 @@ beforeAll(async () => {
   writeFileSync(join(inputs, 'keys/README'), 'no key\n');
   writeFileSync(join(inputs, 'authorized_keys'), KEYS);
   writeFileSync(join(inputs, 'jail.local'), JAIL);
+  writeFileSync(join(inputs, 'debian.sources'), sources());
   writeFileSync(join(inputs, 'apt.conf'), 'Acquire::http::Timeout "17";\n');
   const pinned = [
     { package: 'tzdata', arch: 'all', version: '2000a-1', status: 'ii ' },
@@ -143,7 +154,11 @@ beforeAll(async () => {
   bench.element('probe', {
     'install.d/70-probe': PROBE,
     'modprobe.d/probe.conf': 'options dummy numdummies=2\n',
-    'element-deps': 'modprobe\n',
+    'element-deps': 'install-types\nmodprobe\npackage-installs\npkg-map\n',
+    'install.d/probe-package-install/71-probe': '#!/bin/bash\necho package >/root/seen/type\n',
+    'install.d/probe-source-install/71-probe': '#!/bin/bash\necho source >/root/seen/type\n',
+    'package-installs.yaml': 'nothing-such:\nwhat-prints-files:\n',
+    'pkg-map': '{"family": {"debian": {"nothing-such": "", "what-prints-files": "tree"}}}',
   });
   const environment = {
     DIB_ADD_APT_KEYS: join(inputs, 'keys'),
@@ -153,6 +168,8 @@ beforeAll(async () => {
     DIB_DEBOOTSTRAP_DEFAULT_LOCALE: 'de_DE.UTF-8',
     DIB_DHCP_TIMEOUT: '45',
     DIB_DPKG_MANIFEST: join(inputs, 'manifest'),
+    DIB_APT_SOURCES: join(inputs, 'debian.sources'),
+    DIB_INSTALLTYPE_probe: 'package',
     DIB_FAIL2BAN_CONF: join(inputs, 'jail.local'),
     DIB_GROWVOLS_ARGS: '/var=80% fs_home=1GiB',
     DIB_GROWVOLS_TRIGGER: 'systemd',
@@ -181,8 +198,9 @@ describe('shipped elements with settings, in an image', () => {
     },
   );
 
-  test('sysctl: a file for each parameter, the second value and the unknown parameter refused', () => {
+  test('sysctl and install-bin: a file for each parameter, the second value and the unknown parameter refused', () => {
     expect(text('etc/sysctl.d/net.ipv4.ip_forward.conf')).toBe('# For the test.\nnet.ipv4.ip_forward = 1\n');
+    expect(entry('usr/local/bin/sysctl-write-value')).toMatch(/^100755 0:0 /);
     expect(text('etc/sysctl.d/kernel.panic.conf')).toBe('# Written while the image was built.\nkernel.panic = 10\n');
     expect(text('root/seen/conflict')).toBe(
       'sysctl-write-value: net.ipv4.ip_forward is to be 0, but /etc/sysctl.d/net.ipv4.ip_forward.conf has:\nnet.ipv4.ip_forward = 1\n',
@@ -190,7 +208,7 @@ describe('shipped elements with settings, in an image', () => {
     expect(text('root/seen/unknown')).toBe('sysctl-set-value: this kernel has no parameter kernel.no_such_parameter\n');
   });
 
-  test('modprobe: the list, and files of other elements', () => {
+  test('modprobe, modprobe-blacklist, disable-nouveau: the list, and files of other elements', () => {
     expect(text('etc/modprobe.d/blacklist.conf')).toBe('blacklist igb\nblacklist floppy\n');
     expect(text('etc/modprobe.d/probe.conf')).toBe('options dummy numdummies=2\n');
     expect(entry('etc/modprobe.d/disable-nouveau.conf')).toMatch(/^100644 0:0 /);
@@ -206,13 +224,25 @@ describe('shipped elements with settings, in an image', () => {
     expect(text('etc/dhcpcd.conf')?.match(/^timeout .*$/gm)).toEqual(['timeout 45']);
   });
 
-  test('apt: conf, keys, pins and no recommended packages', () => {
+  test('apt-conf, apt-preferences, dpkg: conf, keys, pins and no recommended packages', () => {
     expect(text('etc/apt/apt.conf')).toBe('Acquire::http::Timeout "17";\n');
     expect(entry('etc/apt/trusted.gpg.d/example.asc')).toMatch(/^100644 0:0 /);
     expect(entry('etc/apt/trusted.gpg.d/README')).toBeUndefined();
     expect(text('root/seen/recommends')).toBe('APT::Install-Recommends "0";\n');
     const pin = (name: string, version: string) => `Package: ${name}\nPin: version ${version}\nPin-Priority: 1001\n\n`;
     expect(text('etc/apt/preferences')).toBe(pin('tzdata', '2000a-1') + pin('bash:amd64', '5.0-1'));
+  });
+
+  test('apt-sources: in place of all others', () => {
+    expect(text('etc/apt/sources.list.d/dib.sources')).toBe(sources());
+    expect(names().filter((name) => /^etc\/apt\/sources\.list(\.d\/.*)?$/.test(name))).toEqual([
+      'etc/apt/sources.list.d/dib.sources',
+    ]);
+  });
+
+  test('install-types, package-installs, pkg-map: scripts and packages as the image wants them', () => {
+    expect(text('root/seen/type')).toBe('package\n');
+    expect(entry('usr/bin/tree')).toBeDefined();
   });
 
   test('local-config: keys and proxies', () => {
@@ -225,7 +255,7 @@ describe('shipped elements with settings, in an image', () => {
     expect(text('etc/apt/apt.conf.d/02-dib-local-config-proxy')).toBe(proxies);
   });
 
-  test('pip and pypi: the mirror is used while the image is built only', () => {
+  test('pip, pip-and-virtualenv, ensure-venv, pypi: the mirror is used while the image is built only', () => {
     expect(text('root/seen/pip')).toMatch(/^pip \d+\.\S+ from \/usr\/lib\/python3\//);
     expect(text('root/seen/pip.conf')).toMatch(
       /^\[global\]\nindex-url = http:\/\/pypi\.example:8080\/simple\ntrusted-host = pypi\.example\n/,
@@ -235,7 +265,7 @@ describe('shipped elements with settings, in an image', () => {
     expect(entry('usr/lib/python3.11/ensurepip/__main__.py')).toBeDefined();
   });
 
-  test('cloud-init: an empty seed, partitions to grow, no other growth', () => {
+  test('cloud-init-nocloud, cloud-init-growpart, cloud-init-disable-resizefs: an empty seed, partitions to grow, no other growth', () => {
     expect(text('etc/cloud/cloud.cfg.d/91-dib-cloud-init-datasources.cfg')).toBe('datasource_list: [ NoCloud, None ]\n');
     const growpart = 'growpart:\n  mode: auto\n  devices: ["/", "/dev/vda3"]\n  ignore_growroot_disabled: false\n';
     expect(text('etc/cloud/cloud.cfg.d/55-dib-growpart.cfg')).toBe(growpart);
@@ -244,7 +274,7 @@ describe('shipped elements with settings, in an image', () => {
     expect(entry('var/lib/cloud/seed/nocloud/meta-data')).toBeDefined();
   });
 
-  test('consoles: getty on serial ports, the journal, login from the kernel command line', () => {
+  test('enable-serial-console, journal-to-console, install-static, dynamic-login: getty on serial ports, the journal, login from the kernel command line', () => {
     expect(entry('etc/udev/rules.d/99-dib-serial-console.rules')).toMatch(/^100644 0:0 /);
     expect(entry('etc/systemd/journald.conf.d/50-dib-console.conf')).toMatch(/^100644 0:0 /);
     expect(entry('usr/local/sbin/dynamic-login')).toMatch(/^100755 0:0 /);
@@ -258,6 +288,10 @@ describe('shipped elements with settings, in an image', () => {
   test('growvols: its program and arguments', () => {
     expect(entry('usr/local/sbin/growvols')).toMatch(/^100755 0:0 /);
     expect(text('etc/default/growvols')).toBe('GROWVOLS_ARGS="/var=80% fs_home=1GiB"\nGROWVOLS_GROUP=""\nGROWVOLS_DEVICE=""\n');
+  });
+
+  test('debian: programs that people expect on a machine', () => {
+    for (const name of ['curl', 'file', 'less', 'rsync', 'sudo']) expect(entry(`usr/bin/${name}`), name).toBeDefined();
   });
 
   test('docker: its engine', () => {

@@ -51,9 +51,12 @@ beforeAll(async () => {
 afterAll(() => bench?.remove());
 
 describe('the shipped elements, in an image', () => {
-  test.each(['dib-dhcp', 'dib-growroot', 'dib-ssh-host-keys', 'ssh'])('%s.service is enabled', (unit) => {
-    expect(entry(`etc/systemd/system/multi-user.target.wants/${unit}.service`)).toContain(`systemd/system/${unit}.service`);
-  });
+  test.each(['dib-dhcp', 'dib-growroot', 'dib-ssh-host-keys', 'ssh'])(
+    'dib-init-system and others: %s.service is enabled',
+    (unit) => {
+      expect(entry(`etc/systemd/system/multi-user.target.wants/${unit}.service`)).toContain(`systemd/system/${unit}.service`);
+    },
+  );
 
   test('base: locale', () => {
     expect(entry('etc/default/locale')).toBeDefined();
@@ -66,7 +69,7 @@ describe('the shipped elements, in an image', () => {
     expect(entry('usr/sbin/init')).toContain('systemd');
   });
 
-  test('bootloader: images for BIOS and UEFI, configuration, no GRUB package that writes to disks', () => {
+  test('vm and bootloader: images for BIOS and UEFI, configuration, no GRUB package that writes to disks', () => {
     for (const path of [
       'boot/grub/grub.cfg',
       'boot/grub/i386-pc/core.img',
@@ -85,14 +88,14 @@ describe('the shipped elements, in an image', () => {
     expect(entry('etc/ssh/sshd_config.d/50-dib-hardening.conf')).toBe(`100644 0:0 ${sha256(hardening)}`);
   });
 
-  test('devuser: home, keys, sudo, and the password in no log', () => {
+  test('devuser and add-user: home, keys, sudo, and the password in no log', () => {
     expect(entry('home/ops/.ssh')).toBe('40700 1000:1000');
     expect(entry('home/ops/.ssh/authorized_keys')).toBe(`100600 1000:1000 ${sha256(`${KEYS}\n`)}`);
     expect(entry('etc/sudoers.d/50-dib-ops')).toBe(`100440 0:0 ${sha256('ops ALL=(ALL) NOPASSWD:ALL\n')}`);
     expect(built.log).not.toContain(PASSWORD);
   });
 
-  test('cloud-init: data sources', () => {
+  test('cloud-init and cloud-init-datasources: data sources', () => {
     const text = 'datasource_list: [ NoCloud, ConfigDrive, OpenStack, Ec2, None ]\n';
     expect(entry('etc/cloud/cloud.cfg.d/91-dib-cloud-init-datasources.cfg')).toBe(`100644 0:0 ${sha256(text)}`);
   });

@@ -1,8 +1,9 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
+import { archive } from '../../support/apt-archive.ts';
 import { CACHE } from '../../support/caches.ts';
 import { dib } from '../../support/dib.ts';
 import { needRoot } from '../../support/privileges.ts';
@@ -93,14 +94,6 @@ function image(repository: string): object {
     },
     outputs: [{ format: 'raw' }, { format: 'tar' }],
   };
-}
-
-/** The archive from which this machine takes a suite. */
-function archive(suite: string): string {
-  const { stdout } = spawnSync('apt-get', ['indextargets', '--format', '$(REPO_URI) $(RELEASE)'], { encoding: 'utf8' });
-  const line = stdout.split('\n').find((each) => each.endsWith(` ${suite}`));
-  if (line === undefined) throw new Error(`apt knows no archive with ${suite}: run \`apt-get update\``);
-  return (line.split(' ')[0] ?? '').replace(/\/$/, '');
 }
 
 const tar = (...args: string[]) =>
