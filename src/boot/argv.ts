@@ -1,12 +1,40 @@
-/** `bios`: QEMU's SeaBIOS. `uefi`: OVMF without Secure Boot. */
+/** `bios`: QEMU's SeaBIOS. `uefi`: OVMF, of arm64 AAVMF, without Secure Boot. */
 export type Firmware = 'bios' | 'uefi';
 
-/** Where Debian's package ovmf keeps the UEFI firmware and its empty variable store. */
-export const OVMF_CODE = '/usr/share/OVMF/OVMF_CODE_4M.fd';
-export const OVMF_VARS = '/usr/share/OVMF/OVMF_VARS_4M.fd';
+/** Architectures of machines, in Debian's names. */
+export type MachineArch = 'amd64' | 'arm64';
+
+/** What QEMU runs images of one architecture in. */
+export interface Platform {
+  readonly qemu: string;
+  /** The first is the default. */
+  readonly firmwares: readonly Firmware[];
+  readonly machine: string;
+  /** The processor that is emulated; absent: QEMU's default. Not one with everything: what it would emulate of pointer authentication is slow. */
+  readonly cpu?: string;
+  /** UEFI firmware and its empty variable store, where Debian's package has them, and the name of that row of the tool table. */
+  readonly uefi: { readonly tool: string; readonly code: string; readonly variables: string };
+}
+
+export const PLATFORMS: Readonly<Record<MachineArch, Platform>> = {
+  amd64: {
+    qemu: 'qemu-system-x86_64',
+    firmwares: ['bios', 'uefi'],
+    machine: 'q35',
+    uefi: { tool: 'ovmf', code: '/usr/share/OVMF/OVMF_CODE_4M.fd', variables: '/usr/share/OVMF/OVMF_VARS_4M.fd' },
+  },
+  arm64: {
+    qemu: 'qemu-system-aarch64',
+    firmwares: ['uefi'],
+    machine: 'virt,gic-version=max',
+    cpu: 'cortex-a57',
+    uefi: { tool: 'qemu-efi-aarch64', code: '/usr/share/AAVMF/AAVMF_CODE.fd', variables: '/usr/share/AAVMF/AAVMF_VARS.fd' },
+  },
+};
 
 /** A virtual machine to start. */
 export interface Machine {
+  readonly arch: MachineArch;
   /** Disks in order; the first is booted. */
   readonly disks: readonly { readonly file: string; readonly format: 'raw' | 'qcow2' }[];
   readonly firmware: Firmware;
@@ -26,11 +54,13 @@ export interface Machine {
  */
 export function machineArguments(machine: Machine): readonly string[] {
   const { disks, firmware, memory, cpus, accelerator } = machine;
+  const platform = PLATFORMS[machine.arch];
+  const emulated = platform.cpu === undefined ? [] : ['-cpu', platform.cpu];
   return [
-    ...['-machine', 'q35', '-accel', accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi'],
-    ...(accelerator === 'kvm' ? ['-cpu', 'host'] : []),
+    ...['-machine', platform.machine, '-accel', accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi'],
+    ...(accelerator === 'kvm' ? ['-cpu', 'host'] : emulated),
     ...['-smp', String(cpus), '-m', `${memory}M`, '-nodefaults', '-no-user-config'],
-    ...(firmware === 'uefi' ? firmwareArguments() : []),
+    ...(firmware === 'uefi' ? firmwareArguments(platform) : []),
     ...disks.flatMap(({ file, format }) => ['-drive', `file=${escapeOption(file)},format=${format},if=virtio,snapshot=on`]),
     ...(machine.network ? networkArguments(machine.sshPort) : []),
     // Without it a guest waits for random numbers early in its boot.
@@ -38,10 +68,10 @@ export function machineArguments(machine: Machine): readonly string[] {
   ];
 }
 
-function firmwareArguments(): readonly string[] {
+function firmwareArguments({ uefi }: Platform): readonly string[] {
   return [
-    ...['-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${OVMF_CODE}`],
-    ...['-drive', `if=pflash,unit=1,format=raw,snapshot=on,file=${OVMF_VARS}`],
+    ...['-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${uefi.code}`],
+    ...['-drive', `if=pflash,unit=1,format=raw,snapshot=on,file=${uefi.variables}`],
   ];
 }
 

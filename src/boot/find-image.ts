@@ -14,20 +14,33 @@ interface RecordedOutput {
   readonly kind?: unknown;
   readonly name?: unknown;
   readonly status?: unknown;
-  readonly inputs?: { readonly format?: unknown; readonly disk?: unknown };
+  readonly inputs?: {
+    readonly format?: unknown;
+    readonly disk?: unknown;
+    readonly distro?: { readonly arch?: unknown };
+    readonly environment?: { readonly ARCH?: unknown };
+  };
   readonly outputs?: { readonly path?: unknown };
+}
+
+/** What was built, and for what. */
+export interface BootableImages {
+  readonly disks: readonly BootableImage[];
+  /** Debian's name of the architecture; undefined: nothing says which. */
+  readonly arch?: string | undefined;
 }
 
 /**
  * The disks to boot. `file` is an image.yaml, whose state tells what was built (qcow2 before raw of the same disk), or a disk image itself.
  * Fails with DIB_BOOT_NO_IMAGE when there is nothing to boot.
  */
-export function findImages(file: string, stateDirectory: string | undefined): readonly BootableImage[] {
+export function findImages(file: string, stateDirectory: string | undefined): BootableImages {
   const path = resolve(file);
-  if (!/\.ya?ml$/.test(path)) return [diskImage(path)];
+  if (!/\.ya?ml$/.test(path)) return { disks: [diskImage(path)] };
   const directory = dirname(path);
   const state = join(stateDirectory === undefined ? join(directory, '.dib') : resolve(stateDirectory), 'state.json');
-  const images = builtImages(readState(state, file), directory);
+  const resources = readState(state, file);
+  const images = builtImages(resources, directory);
   if (images.length === 0) {
     fail({
       code: 'DIB_BOOT_NO_IMAGE',
@@ -37,7 +50,13 @@ export function findImages(file: string, stateDirectory: string | undefined): re
     });
   }
   for (const image of images) requireFile(image.file, `Build it again with \`dib apply ${file}\`.`);
-  return images;
+  return { disks: images, arch: builtArch(resources) };
+}
+
+/** What the bootstrap was told, or hooks were where an element makes the tree. */
+function builtArch(resources: readonly RecordedOutput[]): string | undefined {
+  const found = resources.map(({ inputs }) => inputs?.distro?.arch ?? inputs?.environment?.ARCH);
+  return found.find((arch) => typeof arch === 'string');
 }
 
 /**

@@ -5,7 +5,7 @@ import type { Feature } from './features.ts';
 const TITLES: Readonly<Record<ToolKind, string>> = {
   build: 'Tools that every build needs',
   optional: 'Tools that some images and commands need',
-  distro: 'What some distributions need, where this release of Debian has it',
+  distro: 'What some distributions and architectures need, where this release of Debian has it',
   test: "Tools that dib's own tests need",
   bench: "Tools that dib's own benchmarks need",
 };

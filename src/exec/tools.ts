@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 /**
  * What a program is for. `build`: the default build cannot do without. `optional`: some images and commands need it.
- * `distro`: some distribution needs it, and not every release of Debian has the package: never installed unasked. `test`: dib's own tests. `bench`: dib's own benchmarks.
+ * `distro`: some distribution or architecture needs it, and not every release of Debian has the package: never installed unasked. `test`: dib's own tests. `bench`: dib's own benchmarks.
  */
 export type ToolKind = 'build' | 'optional' | 'distro' | 'test' | 'bench';
 

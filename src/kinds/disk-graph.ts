@@ -24,7 +24,7 @@ export interface DiskGraphInput extends DeviceGraphInput {
   readonly tree: string;
   /** Seconds since 1970, at least 1: no time stamp in a file system is later. */
   readonly epoch: Later;
-  /** Whether an element put GRUB's images into the tree. */
+  /** Whether an element puts GRUB's images for the BIOS into the tree. */
   readonly bootloader: boolean;
   /** Who the existing disks are, by name, as far as they were seen. */
   readonly existing?: Readonly<Record<string, DeviceIdentity>> | undefined;

@@ -7,6 +7,7 @@ import { toPlannedDisks } from '../blockdev/planned-disks.ts';
 import { checkContentFits, resolveSizes } from '../blockdev/resolve-sizes.ts';
 import { filesOfInitramfs, systemFiles } from '../blockdev/system-files.ts';
 import type { Diagnostic, Locator, SourceRange } from '../diagnostics/diagnostic.ts';
+import type { ElementSet } from '../elements/element.ts';
 import { topologicalOrder } from '../graph/dag.ts';
 import { diskResources } from '../kinds/disk-graph.ts';
 import { type Realisation, type Resource, UNKNOWN } from '../kinds/kind.ts';
@@ -75,13 +76,18 @@ export function expand(image: Prepared, options: ExpandOptions): Expansion {
       files: elements.extraOutputs.map((suffix) => `${config.name}${suffix}`),
       tree,
       epoch: epochOf(image, options.facts),
-      bootloader: elements.elements.some((element) => element.name === 'bootloader'),
+      bootloader: hasBios(elements) && elements.elements.some((element) => element.name === 'bootloader'),
       keyFingerprints: options.facts.luksKeys,
       locateDevice: options.places?.locateDevice,
       locateOutput: options.places?.locateOutput,
     }),
   ]);
   return { resources, keys: resourceKeys(resources), disks: toPlannedDisks(wanted, stack), diagnostics };
+}
+
+/** Machines of other architectures start by UEFI alone. */
+function hasBios({ environment }: ElementSet): boolean {
+  return (environment['ARCH'] ?? 'amd64') === 'amd64';
 }
 
 /** Existing disks with the sectors that they have, once they were seen. */

@@ -80,7 +80,7 @@ export function buildImage(image: ImageText, options: BuildOptions = {}): BuiltI
     name: image.name,
     plan,
     promises,
-    disks: findImages(file, undefined),
+    disks: findImages(file, undefined).disks,
     async remove() {
       run(['destroy', '--auto-approve', '--outputs', file]);
       await rm(directory, { recursive: true, force: true });

@@ -4,8 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Firmware, type Machine, machineArguments } from '../../src/boot/argv.ts';
-import { QEMU, requireQemu } from '../../src/boot/boot.ts';
+import { type Firmware, type Machine, type MachineArch, machineArguments, PLATFORMS } from '../../src/boot/argv.ts';
+import { requireQemu } from '../../src/boot/boot.ts';
 import { type BootReport, parseReport } from './boot-report.ts';
 
 export interface BootedMachine {
@@ -17,6 +17,8 @@ export interface BootedMachine {
 }
 
 export interface BootOptions {
+  /** Default: amd64. */
+  readonly arch?: MachineArch;
   /** Port of this host that leads to the machine's SSH server. */
   readonly sshPort?: number;
   /** Typed on the serial console wherever the initramfs asks for the passphrase of a disk. */
@@ -48,13 +50,15 @@ export async function bootAndReport(
   firmware: Firmware,
   options: BootOptions = {},
 ): Promise<BootedMachine> {
-  requireQemu(firmware);
+  const { arch = 'amd64' } = options;
+  requireQemu(arch, firmware);
   const nonce = randomUUID();
   const directory = await mkdtemp(join(tmpdir(), 'dib-qemu-'));
   const socket = join(directory, 'report');
   const started = performance.now();
   const { server, line } = await reportServer(socket);
   const machine: Machine = {
+    arch,
     disks,
     firmware,
     memory: 1024,
@@ -64,7 +68,8 @@ export async function bootAndReport(
     sshPort: options.sshPort,
   };
   const drives = driveArguments(options.iso);
-  const qemu = [QEMU, ...machineArguments(machine), ...reportArguments(socket, nonce), ...drives, ...(options.arguments ?? [])];
+  const report = reportArguments(socket, nonce);
+  const qemu = [PLATFORMS[arch].qemu, ...machineArguments(machine), ...report, ...drives, ...(options.arguments ?? [])];
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...qemu]);
   const console = watchConsole(child, options.passphrase);
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
@@ -76,10 +81,10 @@ export async function bootAndReport(
     const died = ended.then(() => Promise.reject(new Error('QEMU ended')));
     const [text] = await Promise.race([Promise.all([line, console.login]), console.hopeless, limit, died]);
     const seconds = (performance.now() - started) / 1000;
-    const report = parseReport(text);
-    if (report.nonce !== nonce) throw new Error(`the report has the nonce ${report.nonce}, not ${nonce}`);
+    const told = parseReport(text);
+    if (told.nonce !== nonce) throw new Error(`the report has the nonce ${told.nonce}, not ${nonce}`);
     await Promise.race([options.inside?.(console.text), limit, died]);
-    return { report, console: console.text(), seconds };
+    return { report: told, console: console.text(), seconds };
   } catch (error) {
     throw new Error(
       `Booting ${disks.map(({ file }) => file).join(', ')} (${firmware}): ${(error as Error).message}\n${console.text().slice(-CONSOLE_TAIL)}`,

@@ -1,11 +1,13 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Firmware, Machine } from '../../boot/argv.ts';
 import { ExitCode } from '../../diagnostics/errors.ts';
+import { debianArchitecture } from '../../distros/architectures.ts';
 import { quoteArgv } from '../../exec/quote.ts';
 import { type GlobalOptions, parseCount, runCommand } from '../command.ts';
 
 interface BootOptions extends GlobalOptions {
-  readonly firmware: Firmware;
+  readonly firmware?: Firmware;
+  readonly arch?: string;
   readonly memory: number;
   readonly cpus: number;
   readonly sshPort?: number;
@@ -21,7 +23,13 @@ export function registerBoot(program: Command): void {
     .command('boot')
     .description('boot the built image in QEMU with its serial console on this terminal; what the machine writes is thrown away')
     .argument('[file]', 'image.yaml, or a qcow2 or raw disk image', 'image.yaml')
-    .addOption(new Option('--firmware <firmware>', 'firmware of the machine').choices(['bios', 'uefi']).default('bios'))
+    .addOption(
+      new Option('--firmware <firmware>', 'firmware of the machine (default: bios; of arm64 uefi)').choices(['bios', 'uefi']),
+    )
+    .option(
+      '--arch <arch>',
+      'architecture of the image: amd64, arm64 (default: what was built; of a disk image that of this machine)',
+    )
     .option('--memory <mib>', 'memory in MiB', parseCount, 1024)
     .option('--cpus <count>', 'number of CPUs', parseCount, 2)
     .option('--ssh-port <port>', "port on this host's loopback address that leads to the machine's port 22", parsePort)
@@ -37,19 +45,21 @@ export function registerBoot(program: Command): void {
 }
 
 async function boot(file: string, options: BootOptions): Promise<ExitCode> {
-  const [{ findImages }, { bootOnTerminal, chooseAccelerator, QEMU, requireQemu }, { consoleArguments, machineArguments }] =
-    await Promise.all([import('../../boot/find-image.ts'), import('../../boot/boot.ts'), import('../../boot/argv.ts')]);
-  const disks = findImages(file, options.stateDir);
-  requireQemu(options.firmware);
+  const [{ findImages }, { bootCommand, bootOnTerminal, chooseAccelerator, choosePlatform, requireQemu }] = await Promise.all([
+    import('../../boot/find-image.ts'),
+    import('../../boot/boot.ts'),
+  ]);
+  const { disks, arch: built } = findImages(file, options.stateDir);
+  const { arch, firmware } = choosePlatform(options.arch ?? built ?? debianArchitecture(), options.firmware);
   const { accelerator, reason } =
-    options.accel === 'auto' ? await chooseAccelerator() : { accelerator: options.accel, reason: 'as asked for' };
-  const { firmware, memory, cpus, network, sshPort } = options;
-  const machine: Machine = { disks, firmware, memory, cpus, network, sshPort, accelerator };
+    options.accel === 'auto' ? await chooseAccelerator(arch) : { accelerator: options.accel, reason: 'as asked for' };
+  const { memory, cpus, network, sshPort } = options;
+  const machine: Machine = { arch, disks, firmware, memory, cpus, network, sshPort, accelerator };
   if (options.printCommand === true) {
-    const argv = [QEMU, ...machineArguments(machine), ...consoleArguments()];
-    process.stdout.write(`${quoteArgv(argv)}\n`);
+    process.stdout.write(`${quoteArgv(bootCommand(machine))}\n`);
     return ExitCode.Ok;
   }
+  requireQemu(arch, firmware);
   process.stderr.write(`Booting ${disks.map((disk) => disk.file).join(', ')} (${firmware}, ${reason})\n`);
   if (sshPort !== undefined) process.stderr.write(`ssh -p ${sshPort} USER@127.0.0.1\n`);
   process.stderr.write('Ctrl-A X ends the machine; what it writes is thrown away.\n');

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { consoleArguments, type Machine, machineArguments } from '../../../src/boot/argv.ts';
 
 const machine: Machine = {
+  arch: 'amd64',
   disks: [{ file: '/images/web.qcow2', format: 'qcow2' }],
   firmware: 'bios',
   memory: 1024,
@@ -26,6 +27,18 @@ describe('machineArguments', () => {
       '-drive',
       'if=pflash,unit=1,format=raw,snapshot=on,file=/usr/share/OVMF/OVMF_VARS_4M.fd',
     ]);
+  });
+
+  it('boots arm64 with its own firmware', () => {
+    expect(
+      machineArguments({ ...machine, arch: 'arm64', firmware: 'uefi', network: false })
+        .slice(0, 16)
+        .join(' '),
+    ).toBe(
+      '-machine virt,gic-version=max -accel tcg,thread=multi -cpu cortex-a57 -smp 2 -m 1024M -nodefaults -no-user-config ' +
+        '-drive if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/AAVMF/AAVMF_CODE.fd ' +
+        '-drive if=pflash,unit=1,format=raw,snapshot=on,file=/usr/share/AAVMF/AAVMF_VARS.fd',
+    );
   });
 
   it('shows the host CPU to a guest under KVM', () => {

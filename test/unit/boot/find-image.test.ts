@@ -47,7 +47,16 @@ describe('findImages', () => {
       output('qcow2', 'qcow2', 'local_loop.image0', 'web.qcow2'),
       output('tar', 'tar', undefined, 'web.tar'),
     ]);
-    expect(findImages(yaml(), undefined)).toEqual([{ file: join(directory, 'web.qcow2'), format: 'qcow2' }]);
+    expect(findImages(yaml(), undefined)).toEqual({ disks: [{ file: join(directory, 'web.qcow2'), format: 'qcow2' }] });
+  });
+
+  it.each([
+    ['bootstrap', { distro: { arch: 'arm64' } }],
+    ['root', { environment: { ARCH: 'arm64' } }],
+  ])('knows the architecture from layer.%s', (name, inputs) => {
+    const layer = { address: `layer.${name}`, kind: 'layer', name, status: 'created', inputs, outputs: {} };
+    writeState([layer, output('raw', 'raw', 'local_loop.image0', 'web.raw')]);
+    expect(findImages(yaml(), undefined).arch).toBe('arm64');
   });
 
   it('boots from the first disk, whatever the others are called', () => {
@@ -55,7 +64,7 @@ describe('findImages', () => {
       output('qcow2_data', 'qcow2', 'local_loop.data', 'data.qcow2'),
       output('raw', 'raw', 'local_loop.image0', 'web.raw'),
     ]);
-    expect(findImages(yaml(), undefined).map(({ file }) => file)).toEqual([
+    expect(findImages(yaml(), undefined).disks.map(({ file }) => file)).toEqual([
       join(directory, 'web.raw'),
       join(directory, 'data.qcow2'),
     ]);
@@ -89,14 +98,14 @@ describe('findImages', () => {
 
   it('reads the state from another directory', () => {
     writeState([output('qcow2', 'qcow2', 'local_loop.image0', 'web.qcow2')]);
-    expect(findImages('elsewhere/image.yaml', join(directory, '.dib'))[0]?.file).toBe(join(directory, 'web.qcow2'));
+    expect(findImages('elsewhere/image.yaml', join(directory, '.dib')).disks[0]?.file).toBe(join(directory, 'web.qcow2'));
   });
 
   it('knows a qcow2 file by its first bytes, and takes any other for raw', () => {
     const [qcow2, raw] = [join(directory, 'a'), join(directory, 'b')];
     writeFileSync(qcow2, Buffer.from('QFI\xfb....', 'latin1'));
     writeFileSync(raw, 'x');
-    expect(findImages(qcow2, undefined)).toEqual([{ file: qcow2, format: 'qcow2' }]);
-    expect(findImages(raw, undefined)).toEqual([{ file: raw, format: 'raw' }]);
+    expect(findImages(qcow2, undefined)).toEqual({ disks: [{ file: qcow2, format: 'qcow2' }] });
+    expect(findImages(raw, undefined)).toEqual({ disks: [{ file: raw, format: 'raw' }] });
   });
 });
