@@ -10,6 +10,7 @@ import { DeviceGuard } from '../kinds/device-guard.ts';
 import { identityOf } from '../kinds/disk.ts';
 import type { Outputs, Realisation, Resource } from '../kinds/kind.ts';
 import type { KeyedLayerOutputs } from '../kinds/layer.ts';
+import { baseDigest, type LayerInputs } from '../kinds/layer-graph.ts';
 import { kindRegistry } from '../kinds/registry.ts';
 import type { SecretKeys } from '../kinds/secret-keys.ts';
 import type { SourceOutputs } from '../kinds/source.ts';
@@ -127,7 +128,9 @@ function factsFrom(resource: Resource, outputs: Outputs): Facts | undefined {
   if (resource.kind === 'source') return sourceFacts(resource, outputs as SourceOutputs);
   if (resource.kind !== 'layer') return undefined;
   const { key, mirrorDigest, epoch, usage } = outputs as Partial<KeyedLayerOutputs>;
-  const base: Facts = mirrorDigest === undefined ? {} : { mirrorDigest, epoch };
+  const inputs = resource.inputs as LayerInputs;
+  const base: Facts =
+    inputs.layer === 'bootstrap' && mirrorDigest !== undefined ? { base: baseDigest(inputs), mirrorDigest, epoch } : {};
   const measured: Facts = usage === undefined || key === undefined ? {} : { usage: { layer: key, mounts: usage } };
   return { ...base, ...measured };
 }

@@ -423,6 +423,10 @@ export interface Configuration {
  */
 export interface Facts {
   /**
+   * Digest of what was bootstrapped, without what the mirror had: mirrorDigest and epoch belong to it.
+   */
+  base?: string;
+  /**
    * SHA-256 over the mirror's signed InRelease files that the base is built from.
    */
   mirrorDigest?: string;

@@ -63,6 +63,10 @@ export interface State {
    */
   facts: {
     /**
+     * Digest of what was bootstrapped, without what the mirror had: mirrorDigest and epoch belong to it.
+     */
+    base?: string;
+    /**
      * SHA-256 over the mirror's InRelease files that the base was built from.
      */
     mirrorDigest?: string;

@@ -232,12 +232,13 @@ function publicConfiguration({ config, elements }: Prepared): ImageConfig {
 
 /** The state's facts; for a first build those of the newest base in the cache, so that images of one machine share it. */
 function knownFacts(image: Prepared, past: Past, cache: string, upgrade: boolean): Facts {
-  const { mirrorDigest, epoch, ...rest } = past.facts;
+  const { base: recorded, mirrorDigest, epoch, ...rest } = past.facts;
   if (upgrade) return rest;
-  if (mirrorDigest !== undefined) return past.facts;
   const distro = nativeDistro(image.elements, image.config);
-  const base = distro === undefined ? undefined : findBase(cache, baseDigest(bootstrapInputs(distro)));
-  return base?.mirrorDigest === undefined ? rest : { ...rest, mirrorDigest: base.mirrorDigest, epoch: base.epoch };
+  const base = distro === undefined ? undefined : baseDigest(bootstrapInputs(distro));
+  if (mirrorDigest !== undefined && (recorded === undefined || recorded === base)) return past.facts;
+  const found = base === undefined ? undefined : findBase(cache, base);
+  return found?.mirrorDigest === undefined ? rest : { ...rest, base, mirrorDigest: found.mirrorDigest, epoch: found.epoch };
 }
 
 /** What was found at the sources of this image that do not say it themselves: by this state, else by whoever filled the cache. */

@@ -71,6 +71,8 @@ export interface WorkerChoice {
 
 /** Facts that are found while applying and make the rest computable; carried from run to run by the state. */
 export interface Facts extends JsonObject {
+  /** Digest of the base's inputs without the mirror's, which mirrorDigest and epoch belong to: those of another base say nothing. */
+  readonly base?: string | undefined;
   /** SHA-256 over the mirror's signed InRelease files that the base was built from. */
   readonly mirrorDigest?: string | undefined;
   /** Seconds since 1970: the newest date of those InRelease files. No time stamp in the image is later. */

@@ -15,6 +15,7 @@ import {
   type Wanted,
   wrongDigest,
 } from './oci-image.ts';
+import { explainRegistry, type RegistryFetch } from './registry-failures.ts';
 import type { TreeMaker, TreePlace } from './tree-source.ts';
 import { checkTree, tarCommand, unpackOver, unpackTools } from './unpack.ts';
 
@@ -84,7 +85,8 @@ async function open(config: DistroConfig, place: TreePlace, context: BootstrapCo
   const { transport } = parseReference(wanted.ref);
   const path = config.files?.tree?.path ?? '';
   const image = join(place.scratch, 'image');
-  for (const command of fetchCommands(config, place)) await context.run(command);
+  for (const command of fetchCommands(config, place))
+    await fetch(command, { ref: wanted.ref, pinned: treeDigest(config) === undefined ? place.pinned : undefined }, context);
   if (transport === 'docker') return readSkopeoDirectory(image, wanted);
   if (transport === 'oci') return readLayout(path, wanted);
   const archive = join(place.scratch, 'archive');
@@ -92,6 +94,14 @@ async function open(config: DistroConfig, place: TreePlace, context: BootstrapCo
   mkdirSync(image);
   await unpackOver(archive, image, context, { layer: false });
   return transport === 'oci-archive' ? readLayout(image, wanted) : readDockerArchive(image, wanted);
+}
+
+async function fetch(command: Command, what: RegistryFetch, context: BootstrapContext): Promise<void> {
+  try {
+    await context.run(command);
+  } catch (error) {
+    throw explainRegistry(error, what);
+  }
 }
 
 async function unpackLayer(layer: ImageLayer, { target, scratch }: TreePlace, context: BootstrapContext, wanted: Wanted) {
