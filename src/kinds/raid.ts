@@ -196,11 +196,33 @@ async function arraysOn(
   const { stdout } = await machine.run({ argv: ['cat', '/proc/mdstat'], okExitCodes: [0, 1] });
   const all = parseMdstat(stdout);
   if (all.length === 0) return { ours: [], others: [] };
-  const paths = (await machine.run({ argv: ['readlink', '--canonicalize', '--', ...devices] })).stdout.trim().split('\n');
-  const names = new Set(paths.map((path) => basename(path)));
+  const names = new Set(await kernelNames(machine, devices));
   const touched = all.filter(({ members }) => members.some((member) => names.has(member)));
   const isOurs = ({ members }: RunningArray) => members.every((member) => names.has(member));
   return { ours: touched.filter(isOurs), others: touched.filter((array) => !isOurs(array)) };
+}
+
+/**
+ * Names of devices as /proc/mdstat has them. By their numbers: where there is no udev, what LVM and cryptsetup make in /dev/mapper are nodes, not
+ * links to `dm-N`. The numbers that stat(1) prints are hexadecimal.
+ */
+async function kernelNames(machine: ActionMachine, devices: readonly string[]): Promise<string[]> {
+  const numbers = (await machine.run({ argv: ['stat', '--dereference', '--format=%t:%T', '--', ...devices] })).stdout;
+  const places = numbers
+    .trim()
+    .split('\n')
+    .map(
+      (pair) =>
+        `/sys/dev/block/${pair
+          .split(':')
+          .map((part) => Number.parseInt(part, 16))
+          .join(':')}`,
+    );
+  const paths = (await machine.run({ argv: ['readlink', '--canonicalize', '--', ...places] })).stdout;
+  return paths
+    .trim()
+    .split('\n')
+    .map((path) => basename(path));
 }
 
 function failSize(context: ActionContext, found: number, planned: number): never {
