@@ -13,34 +13,59 @@ const SECTOR = 512;
 /** The key comes on standard input, up to its end; no terminal is asked for anything. */
 const KEY = ['--batch-mode', '--key-file', '-'];
 
-function headerOptions(header: LuksHeader): string[] {
-  const { uuid, label, cipher, keySize, pbkdf, iterTime, pbkdfMemory, sectorSize } = header;
-  const memory = pbkdf === 'pbkdf2' ? [] : ['--pbkdf-memory', String(pbkdfMemory)];
+/** Neither lock files in a directory of root's nor the kernel's keyring: a file of our own needs neither. */
+const ALONE = ['--disable-locks', '--disable-keyring'];
+
+function headerOptions({ uuid, label, cipher, keySize, sectorSize }: LuksHeader): string[] {
   return [
     ...['--type', 'luks2', '--uuid', uuid, ...(label === '' ? [] : ['--label', label])],
     ...['--cipher', cipher, '--key-size', String(keySize), '--sector-size', String(sectorSize)],
-    ...['--pbkdf', pbkdf, '--iter-time', String(iterTime), ...memory],
   ];
 }
+
+function derivationOptions({ pbkdf, iterTime, pbkdfMemory }: LuksHeader): string[] {
+  const memory = pbkdf === 'pbkdf2' ? [] : ['--pbkdf-memory', String(pbkdfMemory)];
+  return ['--pbkdf', pbkdf, '--iter-time', String(iterTime), ...memory];
+}
+
+/** Bytes of the random key that a container has while it is encrypted. */
+export const PASSING_KEY_BYTES = 64;
+/** What cryptsetup takes as the least. More would only slow down whoever guesses a key, which nobody can with 64 random bytes. */
+const LEAST_ITERATIONS = 1000;
 
 /**
  * Encrypts a plain file where it is, without the kernel's device-mapper and without root. The file must be REDUCE_BYTES longer than its content.
  * An interrupted run is not taken up again, so cryptsetup need not be able to (`--resilience none`).
+ *
+ * cryptsetup derives the key three times here, after it measured how long that takes, so the container first gets a random key that needs no costly
+ * derivation: see changeKeyCommand.
  */
 export function encryptFileCommand(header: LuksHeader, file: string): Command {
   return {
     argv: [
       ...['cryptsetup', 'reencrypt', '--encrypt', ...headerOptions(header)],
+      ...['--pbkdf', 'pbkdf2', '--pbkdf-force-iterations', String(LEAST_ITERATIONS)],
       ...['--reduce-device-size', `${REDUCE_BYTES / SECTOR}s`, '--resilience', 'none', '--force-offline-reencrypt'],
-      ...['--disable-locks', '--disable-keyring', ...KEY, file],
+      ...[...ALONE, ...KEY, file],
     ],
   };
+}
+
+/**
+ * Gives a container in a file the user's key instead of the random one, which is overwritten in the header. Standard input is the random key and right
+ * after it the user's.
+ */
+export function changeKeyCommand(header: LuksHeader, file: string): Command {
+  const passing = ['--keyfile-size', String(PASSING_KEY_BYTES)];
+  return { argv: ['cryptsetup', 'luksChangeKey', ...derivationOptions(header), ...ALONE, ...KEY, ...passing, file, '-'] };
 }
 
 /** Makes an empty container on a device. */
 export function luksFormatCommand(header: LuksHeader, device: string): Command {
   const offset = ['--offset', String(LUKS_HEADER_BYTES / SECTOR)];
-  return { argv: ['cryptsetup', 'luksFormat', ...headerOptions(header), ...offset, ...KEY, device] };
+  return {
+    argv: ['cryptsetup', 'luksFormat', ...headerOptions(header), ...derivationOptions(header), ...offset, ...KEY, device],
+  };
 }
 
 /** Opens a container as /dev/mapper/`mapper`. The kernel's keyring is left out: not every kernel has it, and keys of it outlive a crash. */

@@ -1,8 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { fail } from '../diagnostics/errors.ts';
 import { quotedPath } from '../diagnostics/printable.ts';
 import type { JsonObject } from '../util/json.ts';
-import { encryptFileCommand, REDUCE_BYTES } from './cryptsetup-commands.ts';
+import { changeKeyCommand, encryptFileCommand, PASSING_KEY_BYTES, REDUCE_BYTES } from './cryptsetup-commands.ts';
 import { statOrUndefined, syncParent } from './disk-file.ts';
 import type { DeviceOutputs, EncryptInputs, FileExtent, LuksHeader } from './disk-inputs.ts';
 import { clearExtents, clearRecordedExtents, copyIntoExtents, extentsOf } from './extents.ts';
@@ -30,7 +31,10 @@ export function encrypt({ secrets }: KeyAccess): Kind {
       { need: 'tool', name: 'cryptsetup', package: 'cryptsetup-bin', why: 'encrypts the content of LUKS containers' },
       { need: 'tool', name: 'fallocate', package: 'util-linux', why: 'clears parts of the disk file' },
     ],
-    commands: (inputs) => [encryptFileCommand((inputs as EncryptInputs).header, '<content>')],
+    commands(inputs) {
+      const { header } = inputs as EncryptInputs;
+      return [encryptFileCommand(header, '<content>'), changeKeyCommand(header, '<content>')];
+    },
     needsDetached: () => true,
 
     async probe(recorded) {
@@ -101,7 +105,9 @@ async function encryptContent({ name, size, header, cipher }: Content, key: Uint
   await reserve(cipher, length, context);
   // cryptsetup keeps the header in a file of its working directory meanwhile.
   await mkdir(context.paths.scratch, { recursive: true });
-  await context.run({ ...encryptFileCommand(header, cipher), input: key, cwd: context.paths.scratch });
+  const passing = randomBytes(PASSING_KEY_BYTES);
+  await context.run({ ...encryptFileCommand(header, cipher), input: passing, cwd: context.paths.scratch });
+  await context.run({ ...changeKeyCommand(header, cipher), input: Buffer.concat([passing, key]) });
 }
 
 /**

@@ -13,6 +13,7 @@ const engines: StackEngine[] = [];
 const KEY = 'ge heim\n\u00ff';
 const KEYS = { crypt: KEY, inner: 'another', deepest: 'a third one' };
 const QUICK = { pbkdf: 'pbkdf2', iter_time: 100 };
+const QUICK_ARGON = { pbkdf: 'argon2id', iter_time: 100, pbkdf_memory: 1024 };
 
 afterEach(async () => {
   while (engines.length > 0) await engines.pop()?.destroy();
@@ -26,13 +27,15 @@ function engine(tree: readonly Json[], options: Partial<StackOptions> = {}): Sta
   return made;
 }
 
-const container = (name: string, base: string) => ({ luks: { name, base, key: 'prompt', label: `${name}_label`, ...QUICK } });
+const container = (name: string, base: string, derivation: object = QUICK) => ({
+  luks: { name, base, key: 'prompt', label: `${name}_label`, ...derivation },
+});
 
 /** A container in a partition, with an ext4 file system in it. */
 const PLAIN: readonly Json[] = [
   { local_loop: { name: 'disk0', size: '64MiB' } },
   { partitioning: { base: 'disk0', label: 'gpt', partitions: [{ name: 'part0', type: '8309', size: '100%' }] } },
-  container('crypt', 'part0'),
+  container('crypt', 'part0', QUICK_ARGON),
   { mkfs: { name: 'fs', base: 'crypt', type: 'ext4', uuid: '01234567-89ab-cdef-0123-456789abcdef' } },
 ];
 
@@ -102,6 +105,10 @@ test('a container made as a file is what cryptsetup says, holds a clean file sys
   expect(dump).toMatch(/^Label: +\tcrypt_label$/m);
   expect(dump).toMatch(
     /offset: 16777216 \[bytes\]\n\tlength: \(whole device\)\n\tcipher: aes-xts-plain64\n\tsector: 512 \[bytes\]/,
+  );
+  // The key that it had while it was encrypted is gone.
+  expect(dump).toMatch(
+    /^Keyslots:\n {2}0: luks2\n(\t.*\n)*\tPBKDF: +argon2id\n\tTime cost: +\d+\n\tMemory: +1024\n(\t.*\n| {12}.*\n)*Tokens:$/m,
   );
   expect(device).toMatch(/^\/dev\/mapper\/dib-[0-9a-f]{16}$/);
   expect(await judge.run('blockdev', '--getsize64', device)).toBe(String(made.inputs('luks.crypt')['size']));
