@@ -65,8 +65,8 @@ async function create(inputs: OutputInputs, context: ActionContext, access: Tree
   await context.intend({ path });
   try {
     await context.run(outputCommand(inputs, await sourceOf(inputs, context, access), partial));
-    await syncPath(partial);
-    const sha256 = await sha256File(partial, context.signal);
+    // The sum is taken from the page cache while the disk writes.
+    const [sha256] = await Promise.all([sha256File(partial, context.signal), syncPath(partial)]);
     const { size } = await stat(partial);
     // From here on the file may stand at its place before its record does.
     await context.intend({ path, size, sha256 });
