@@ -1,4 +1,3 @@
-import { execa } from 'execa';
 import { searchPath } from './probe.ts';
 
 /**
@@ -11,6 +10,7 @@ export async function runInteractive(
 ): Promise<number> {
   const [file, ...args] = argv;
   if (file === undefined) throw new RangeError('a command needs a program');
+  const { execa } = await import('execa');
   const ignore = () => {};
   process.on('SIGINT', ignore);
   try {

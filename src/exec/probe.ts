@@ -1,5 +1,3 @@
-import { execa } from 'execa';
-
 /** What a command that only finds something out had to say. */
 export interface ProbeResult {
   /** Absent when it could not be started, was killed, or ran out of time. */
@@ -24,6 +22,7 @@ export function searchPath(): readonly string[] {
 export async function probeCommand(argv: readonly string[], timeout = 5000): Promise<ProbeResult> {
   const [file, ...args] = argv;
   if (file === undefined) throw new RangeError('a command needs a program');
+  const { execa } = await import('execa');
   const result = await execa(file, args, {
     env: { PATH: searchPath().join(':'), LC_ALL: 'C' },
     stdin: 'ignore',

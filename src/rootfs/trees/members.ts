@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, lstatSync, readlinkSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { extract, type Header } from 'tar-stream';
+import type { Header } from 'tar-stream';
 import { DibError, fail } from '../../diagnostics/errors.ts';
 import { quoted, quotedPath } from '../../diagnostics/printable.ts';
 
@@ -35,6 +35,8 @@ interface Node {
  * a link or `..` would put outside is refused (DIB_TREE_ESCAPE). `layer`: names of whiteouts (OCI image-spec, layer.md) count.
  */
 export async function readMembers(file: string, tree: string, layer: boolean): Promise<ArchiveMembers> {
+  // Not imported above: every plan reads this file, few read archives.
+  const { extract } = await import('tar-stream');
   const reader = new MemberReader(tree, layer);
   const hash = createHash('sha256');
   const input = createReadStream(file, { highWaterMark: 1 << 20 });
