@@ -16,7 +16,11 @@ export interface Remainder {
 /** What still uses files below the directories, with everything that stands on it, and what is left in them. Reads sysfs and proc only: needs no root. */
 export async function findRemainders(directories: readonly string[], host?: HostFiles): Promise<Remainder[]> {
   const own = await Promise.all(directories.map((work) => ownFiles([], { work })));
-  const all: OwnFiles = { files: [], directories: own.flatMap((each) => each.directories) };
+  const all: OwnFiles = {
+    files: [],
+    directories: own.flatMap((each) => each.directories),
+    numbers: new Map(own.flatMap((each) => [...each.numbers])),
+  };
   const files = await Promise.all(all.directories.map(listFiles));
   return [
     ...(await findStanding(all, host)),

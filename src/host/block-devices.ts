@@ -27,7 +27,13 @@ export interface Mapping {
 
 /** What a bound loop device shows. */
 export interface LoopBacking {
+  /**
+   * Its path as the kernel has it. Of a file that was opened in a mount namespace which is gone, the path begins at the root of its file system
+   * instead of the machine's.
+   */
   readonly file: string;
+  /** `major:minor inode` of the file, if that is known. */
+  readonly numbers?: string | undefined;
   /** The file has no name any more: its name, if there is one, is another file's. */
   readonly deleted: boolean;
   readonly offset: number;
@@ -55,8 +61,12 @@ const BLOCK = '/sys/block';
 
 /** All block devices with their partitions. Loop devices that are not bound are left out. */
 export async function readBlockDevices(host: HostFiles): Promise<readonly BlockDevice[]> {
-  const devices = await Promise.all((await host.list(BLOCK)).map((name) => readDevice(host, name)));
-  return devices.flat();
+  const devices = (await Promise.all((await host.list(BLOCK)).map((name) => readDevice(host, name)))).flat();
+  if (!devices.some(({ loop }) => loop !== undefined)) return devices;
+  const files = await host.loopFiles();
+  return devices.map((device) =>
+    device.loop === undefined ? device : { ...device, loop: { ...device.loop, numbers: files.get(device.node) } },
+  );
 }
 
 async function readDevice(host: HostFiles, name: string): Promise<readonly BlockDevice[]> {

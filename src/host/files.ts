@@ -1,5 +1,6 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { probeCommand } from '../exec/probe.ts';
 
 /** What the kernel shows in /sys and /proc. Nothing here throws: a device may go while it is looked at, and what is closed to us is not there. */
 export interface HostFiles {
@@ -9,6 +10,8 @@ export interface HostFiles {
   list(path: string): Promise<readonly string[]>;
   /** Where a symbolic link leads. */
   link(path: string): Promise<string | undefined>;
+  /** The file that each loop device shows, as `major:minor inode` by the device's path: no file of the kernel has that. Empty without root. */
+  loopFiles(): Promise<ReadonlyMap<string, string>>;
 }
 
 /** This machine; tests give the directory of another. */
@@ -20,7 +23,21 @@ export function hostFiles(root = '/'): HostFiles {
     },
     list: async (path) => (await readdir(join(root, path)).catch(() => [])).sort(),
     link: (path) => readlink(join(root, path)).catch(() => undefined),
+    loopFiles: async () => (root === '/' ? await askLoops() : new Map()),
   };
+}
+
+const LOOP_COLUMNS = ['NAME', 'BACK-MAJ:MIN', 'BACK-INO'];
+
+/** losetup(8) asks each device with an ioctl(2), LO_GET_STATUS64, which needs root. */
+async function askLoops(): Promise<ReadonlyMap<string, string>> {
+  const { stdout } = await probeCommand(['losetup', '--list', '--noheadings', '--raw', '--output', LOOP_COLUMNS.join()]);
+  const rows = stdout.split('\n').map((line) => line.split(' '));
+  return new Map(
+    rows.flatMap(([name = '', device, inode]): [string, string][] =>
+      device && inode && inode !== '0' ? [[name, `${device} ${inode}`]] : [],
+    ),
+  );
 }
 
 /** /sys and /proc write blanks and backslashes in paths as octal numbers: proc_pid_mountinfo(5). */

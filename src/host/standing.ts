@@ -8,6 +8,8 @@ export interface OwnFiles {
   readonly files: readonly string[];
   /** Whatever file lies below one is ours, and so is every mount point. */
   readonly directories: readonly string[];
+  /** Paths of those files that are there, by `major:minor inode`. */
+  readonly numbers: ReadonlyMap<string, string>;
 }
 
 /** `other`: a device of a sort that dib does not know, such as bcache. */
@@ -65,7 +67,7 @@ class Walk {
 
   constructor(own: OwnFiles, devices: readonly BlockDevice[], mounts: readonly Mount[], swaps: readonly string[]) {
     this.#own = own;
-    this.#devices = new Map(devices.map((device) => [device.name, device]));
+    this.#devices = new Map(devices.map((device) => [device.name, withOurPath(device, own)]));
     this.#mounts = mounts;
     this.#swaps = swaps;
   }
@@ -74,8 +76,8 @@ class Walk {
     const bottom = { level: 0, foreign: () => [] };
     for (const mount of this.#mounts) if (isBelow(mount.target, this.#own.directories)) this.#addMount(mount, bottom, false);
     for (const device of this.#devices.values()) {
-      const file = device.loop?.file;
-      if (file !== undefined && this.#isOwn(file)) this.#addDevice(device, { ...bottom, file });
+      const file = device.loop && this.#ownFile(device.loop);
+      if (file !== undefined) this.#addDevice(device, { ...bottom, file });
     }
     const all = [...this.#found.values()].map((found, index) => ({ ...found, index, rank: RANKS.indexOf(found.thing.what) }));
     // Of mounts at one level the latest goes first: it may hide an earlier one at the same place.
@@ -86,10 +88,23 @@ class Walk {
     });
   }
 
-  /** By its path; unless something else is mounted there, and the file lies in that. */
-  #isOwn(file: string): boolean {
-    if (!this.#own.files.includes(file) && !isBelow(file, this.#own.directories)) return false;
-    return !isBelow(mountHolding(file, this.#mounts)?.target ?? '/', this.#own.directories);
+  /**
+   * Which file of ours a loop device shows: by its numbers; where those tell nothing (it is removed, or they are not known) by its path, unless
+   * something else is mounted there and the file lies in that, or the path is that of another mount namespace and means another file.
+   */
+  #ownFile({ file, numbers = '', deleted }: NonNullable<BlockDevice['loop']>): string | undefined {
+    const known = this.#own.numbers.get(numbers);
+    if (known !== undefined) return known;
+    if (!this.#own.files.includes(file) && !isBelow(file, this.#own.directories)) return undefined;
+    if (isBelow(mountHolding(file, this.#mounts)?.target ?? '/', this.#own.directories)) return undefined;
+    return deleted || numbers === '' || !this.#isOther(file, numbers) ? file : undefined;
+  }
+
+  /** Of a subvolume of btrfs, the numbers of a file and those of a loop device on it differ in the device: then the inode decides. */
+  #isOther(file: string, numbers: string): boolean {
+    const inode = (text: string) => text.split(' ')[1];
+    const ours = [...this.#own.numbers].find(([, path]) => path === file);
+    return ours !== undefined && inode(ours[0]) !== inode(numbers);
   }
 
   #addDevice(device: BlockDevice, below: Below): void {
@@ -145,6 +160,12 @@ class Walk {
       return whole.slaves.length === 0 ? [slave.node] : this.#foreignBelow(whole, [...path, device.name]);
     });
   }
+}
+
+/** A loop device on a file of ours, with the path that the file has for this process. */
+function withOurPath(device: BlockDevice, { numbers }: OwnFiles): BlockDevice {
+  const file = numbers.get(device.loop?.numbers ?? '');
+  return device.loop === undefined || file === undefined ? device : { ...device, loop: { ...device.loop, file, deleted: false } };
 }
 
 /** Among things that do not stand on each other: the order in which they are named. */

@@ -3,7 +3,7 @@ import { type BlockDevice, readBlockDevices } from '../host/block-devices.ts';
 import type { HostFiles } from '../host/files.ts';
 import { type Mount, readMounts } from '../host/mounts.ts';
 import type { RecordedResource } from '../kinds/kind.ts';
-import { kernelPath } from './own-files.ts';
+import { showsFile } from './own-files.ts';
 
 /** What is wrong with attachments that the state has of this boot, by address: clauses. Attachments of another boot went with it. */
 export async function brokenAttachments(
@@ -38,7 +38,7 @@ async function deviceProblem(
   if (device === undefined) return `${path} is detached`;
   if (typeof file !== 'string' || device.loop === undefined) return undefined;
   const { loop } = device;
-  const isSame = loop.file === (await kernelPath(file));
+  const isSame = await showsFile(loop, file);
   if (isSame && loop.deleted) return `${path} shows a file that is removed`;
   const from = typeof offset === 'number' ? offset : 0;
   return isSame && loop.offset === from ? undefined : `${path} shows ${loop.file} from byte ${loop.offset}`;

@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { disk, Project, smallImage } from './project.ts';
 
@@ -67,6 +68,15 @@ function drift(...args: readonly string[]): string[] {
 /** A loop device of somebody else, on the root partition or on all of the disk. */
 function loop(...args: readonly string[]): string {
   return execFileSync('losetup', ['--find', '--show', ...args, work], { encoding: 'utf8' }).trim();
+}
+
+/** A loop device whose maker is gone with its mount namespace: the kernel names the file as it was there. */
+function loopOfTheDead(): string {
+  const script = 'mount --bind "$0" /mnt && losetup --find --show /mnt/image0.raw';
+  const argv = ['--mount', '--propagation', 'private', 'sh', '-c', script, project.path('.dib/work')];
+  const device = execFileSync('unshare', argv, { encoding: 'utf8' }).trim();
+  expect(readFileSync(`/sys/block/${basename(device)}/loop/backing_file`, 'utf8')).toBe('/image0.raw\n');
+  return device;
 }
 
 /** Byte of the root partition. */
@@ -246,9 +256,11 @@ test('destroy stops what nobody recorded, shows it before, and says so in JSON',
   execFileSync('mount', [loop(`--offset=${rootOffset()}`), point]);
   execFileSync('mount', ['--bind', '/tmp', `${point}/mnt`]);
   loop();
+  const dead = loopOfTheDead();
   const { mode, teardown } = planned('--destroy');
   expect(mode).toBe('destroy');
-  expect(teardown?.map(({ what, name }) => (what === 'mount' ? name : what))).toEqual([`${point}/mnt`, point, 'loop', 'loop']);
+  const shown = teardown?.map(({ what, name }) => (what === 'mount' ? name : what));
+  expect(shown).toEqual([`${point}/mnt`, point, 'loop', 'loop', 'loop']);
   expect(project.run(['plan', '--destroy']).stdout).toContain(
     'What keeps the disk files in use is stopped first, deepest first:',
   );
@@ -256,7 +268,10 @@ test('destroy stops what nobody recorded, shows it before, and says so in JSON',
     .events(['destroy', '--auto-approve'])
     .flatMap(({ type, hook }) => (type === 'apply_complete' && hook?.action === 'detach' ? [hook.resource.addr] : []));
   expect(stopped.slice(0, 2)).toEqual([`mount ${point}/mnt`, `mount ${point}`]);
-  expect(stopped).toHaveLength(4);
+  expect(stopped).toHaveLength(5);
+  expect(execFileSync('losetup', ['--list', '--noheadings', '--output', 'NAME'], { encoding: 'utf8' })).not.toMatch(
+    new RegExp(`^${dead} *$`, 'm'),
+  );
   project.expectNothingLeft();
   expect([existsSync(raw), existsSync(project.path('.dib/work'))]).toEqual([true, false]);
 });

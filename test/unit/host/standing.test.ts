@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hostFiles } from '../../../src/host/files.ts';
-import { standingOn } from '../../../src/host/standing.ts';
+import { type OwnFiles, standingOn } from '../../../src/host/standing.ts';
 import { usersOf } from '../../../src/host/users.ts';
 import { type FakeMachine, fakeHost } from '../../support/fake-host.ts';
 
@@ -17,10 +17,15 @@ const WORK = '/images/web/.dib/work';
 const DISK = `${WORK}/image0.raw`;
 const LVM = (volume: string) => `LVM-${'g'.repeat(32)}${volume.padEnd(32, volume)}`;
 
-/** `what name` of all that stands on our files, deepest first; with what is foreign below in brackets. */
-async function standing(machine: FakeMachine, own = { files: [DISK], directories: [WORK] }): Promise<string[]> {
+/** `what name` of all that stands on our files, deepest first; with what is foreign below in brackets. `loops`: numbers of the files they show. */
+async function standing(
+  machine: FakeMachine,
+  own: Partial<OwnFiles> = {},
+  loops: Readonly<Record<string, string>> = {},
+): Promise<string[]> {
   fakeHost(root, machine);
-  const things = await standingOn(own, hostFiles(root));
+  const host = { ...hostFiles(root), loopFiles: async () => new Map(Object.entries(loops)) };
+  const things = await standingOn({ files: [DISK], directories: [WORK], numbers: new Map(), ...own }, host);
   return things.map(({ what, name, foreign }) => `${what} ${name}${foreign.length === 0 ? '' : ` [${foreign.join(' ')}]`}`);
 }
 
@@ -182,6 +187,26 @@ describe('what stands on our files, deepest first', () => {
   it('a disk file that lies elsewhere', async () => {
     const machine: FakeMachine = { devices: { loop0: { loop: '/srv/imported.raw' }, loop1: { loop: '/srv/imported.raw.old' } } };
     expect(await standing(machine, { files: ['/srv/imported.raw'], directories: [] })).toEqual(['loop /dev/loop0']);
+  });
+
+  it('a file by its numbers, under whatever path another mount namespace had it', async () => {
+    const machine: FakeMachine = {
+      devices: {
+        loop0: { loop: '/web/.dib/work/image0.raw' },
+        loop1: { loop: DISK },
+        loop2: { loop: DISK },
+        loop3: { loop: `${DISK} (deleted)` },
+        loop4: { loop: DISK },
+      },
+      mounts: [{ target: '/mnt', source: '/dev/loop0', device: 'loop0' }],
+    };
+    const numbers = new Map([['8:3 17', DISK]]);
+    const loops = { '/dev/loop0': '8:3 17', '/dev/loop1': '8:1 18', '/dev/loop2': '0:45 17', '/dev/loop3': '8:3 16' };
+    // The second shows a file of another file system, the third a file of a subvolume of btrfs, the last is not ours to ask.
+    expect(await standing(machine, { numbers }, loops)).toEqual([
+      'mount /mnt',
+      ...['loop /dev/loop4', 'loop /dev/loop3', 'loop /dev/loop2', 'loop /dev/loop0'],
+    ]);
   });
 });
 
