@@ -4,7 +4,7 @@ import { jsonDigest, sha256 } from '../util/hash.ts';
 import { compareBytes } from './order.ts';
 
 /** What has no part in making layers. */
-const OTHER_PROGRAMS: readonly string[] = ['vm-agent'];
+const OTHER_PROGRAMS: readonly string[] = ['vm-agent', 'vm-qemu-disk', 'vm-qemu-init', 'uml-extended-state.c'];
 
 /** SHA-256 over the names and contents of the shell helpers: another dib may make other layers of the same hooks. */
 export function libexecDigest(directory: string): string {

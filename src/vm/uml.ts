@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findProgram } from '../doctor/tools.ts';
 import { spawnChild } from '../exec/child.ts';
+import type { Runner } from '../exec/command.ts';
 import { minimalEnvironment } from '../exec/environment.ts';
 import { endingText, notFoundError } from '../exec/errors.ts';
 import { DIE_WITH_PARENT, OWN_PIDS } from '../exec/namespaces.ts';
 import { createRunner } from '../exec/run.ts';
 import type { VmBackend, VmOptions, VmProcess } from './backend.ts';
-import { UML_MODULES } from './uml-kernel.ts';
+import { COMPILER, findUml, UML_MODULES } from './uml-kernel.ts';
 
 /** Programs with the setuid bit that commands in the machine run; see `copyWithoutBits`. */
 const SETUID_PROGRAMS = ['mount', 'umount'];
@@ -45,8 +46,9 @@ async function start(options: VmOptions, onLine: (line: string) => void): Promis
     await mkdir(memory);
     await runner.run({ argv: ['mount', '-t', 'tmpfs', '-o', memoryOptions(options.memory), 'dib-vm', memory] });
     mounted = true;
+    const preload = await preloadFor(directory, runner);
     const child = await spawnChild({
-      argv: [...DIE_WITH_PARENT, 'unshare', ...OWN_PIDS, 'linux.uml', ...kernelArguments(options, programs)],
+      argv: [...DIE_WITH_PARENT, 'unshare', ...OWN_PIDS, ...preload, 'linux.uml', ...kernelArguments(options, programs)],
       env: minimalEnvironment({ TMPDIR: memory }),
       // Its sockets have relative names: those of sockets may be 107 bytes long, unix(7), and a run's directory longer.
       cwd: directory,
@@ -67,6 +69,16 @@ async function start(options: VmOptions, onLine: (line: string) => void): Promis
   }
 }
 
+/** What linux.uml is started with on this processor: see UmlKernel. The library's name is relative, as a space or a colon would end a path in LD_PRELOAD. */
+async function preloadFor(directory: string, runner: Runner): Promise<readonly string[]> {
+  const found = await findUml();
+  if (!found.ok || !found.kernel.smallState) return [];
+  const source = shipped('uml-extended-state.c');
+  const library = './extended-state.so';
+  await runner.run({ argv: [COMPILER, '-shared', '-fPIC', '-O1', '-nostdlib', '-o', library, source], cwd: directory });
+  return ['env', `LD_PRELOAD=${library}`];
+}
+
 /**
  * Its memory is a file of TMPDIR without a name. On a file system of ours, because /dev/shm is small or not executable in containers, and
  * because on a disk it would be slow, and would take the keys in it to that disk. It is unmounted when the file is open.
@@ -77,13 +89,12 @@ function memoryOptions(mebibytes: number): string {
 
 /** https://docs.kernel.org/virt/uml/user_mode_linux_howto_v2.html, and what libexec/vm-agent takes from its environment. */
 function kernelArguments(options: VmOptions, programs: string): string[] {
-  const agent = fileURLToPath(new URL('../../libexec/vm-agent', import.meta.url));
   return [
     'root=/dev/root',
     'rootfstype=hostfs',
     'rootflags=/',
     'rw',
-    `init=${quoteParameter(agent)}`,
+    `init=${quoteParameter(shipped('vm-agent'))}`,
     `mem=${options.memory}M`,
     'panic=-1',
     'con=null',
@@ -97,6 +108,11 @@ function kernelArguments(options: VmOptions, programs: string): string[] {
     `DIB_MODULES=${UML_MODULES}`,
     `DIB_HOST=${HOST_FILES}`,
   ];
+}
+
+/** A program that comes with dib. */
+function shipped(name: string): string {
+  return fileURLToPath(new URL(`../../libexec/${name}`, import.meta.url));
 }
 
 /** A value with spaces as the kernel's command line has it: Documentation/admin-guide/kernel-parameters. There is no way to write a quote. */

@@ -10,6 +10,7 @@ const top = mkdtempSync(join(tmpdir(), 'dib-vm-open-'));
 afterAll(() => rmSync(top, { recursive: true }));
 const modules = join(top, 'modules');
 const ptraceScope = join(top, 'ptrace_scope');
+const cpuinfo = join(top, 'cpuinfo');
 
 beforeEach(() => rmSync(modules, { recursive: true, force: true }));
 
@@ -47,27 +48,45 @@ describe('findUml', () => {
     kernel('6.1.99', ['loop', 'dm-mod', 'md-mod']);
     kernel('6.1.176', ['loop', 'dm-mod', 'md-mod', 'vfat'], ['ext4', 'btrfs']);
     mkdirSync(join(modules, '6.12.1'));
-    expect(await findUml({ modules, ptraceScope })).toEqual({
+    expect(await findUml({ modules, ptraceScope, cpuinfo })).toEqual({
       ok: true,
-      kernel: { version: '6.1.176', modules: join(modules, '6.1.176'), filesystems: ['ext4', 'btrfs', 'vfat'] },
+      kernel: {
+        version: '6.1.176',
+        modules: join(modules, '6.1.176'),
+        filesystems: ['ext4', 'btrfs', 'vfat'],
+        smallState: false,
+      },
     });
   });
 
   it('tells what is missing', async () => {
     const none = `the modules of its kernel are not in \`${modules}\``;
-    expect(await findUml({ modules, ptraceScope })).toMatchObject({ ok: false, reason: none });
+    expect(await findUml({ modules, ptraceScope, cpuinfo })).toMatchObject({ ok: false, reason: none });
     kernel('6.1.176', ['loop', 'md-mod']);
     const lacks = 'its kernel 6.1.176 has no module `dm_mod`';
-    expect(await findUml({ modules, ptraceScope })).toMatchObject({ ok: false, reason: lacks });
+    expect(await findUml({ modules, ptraceScope, cpuinfo })).toMatchObject({ ok: false, reason: lacks });
   });
 
   it('sees where ptrace is forbidden', async () => {
     kernel('6.1.176', ['loop', 'dm-mod', 'md-mod']);
     writeFileSync(ptraceScope, '3\n');
     const off = 'ptrace is switched off (kernel.yama.ptrace_scope is 3)';
-    expect(await findUml({ modules, ptraceScope })).toMatchObject({ ok: false, reason: off });
+    expect(await findUml({ modules, ptraceScope, cpuinfo })).toMatchObject({ ok: false, reason: off });
     writeFileSync(ptraceScope, '2\n');
-    expect(await findUml({ modules, ptraceScope })).toMatchObject({ ok: true });
+    expect(await findUml({ modules, ptraceScope, cpuinfo })).toMatchObject({ ok: true });
+  });
+
+  it.each([
+    ['6.1.176', 'fpu avx amx_bf16 avx512_fp16 amx_tile amx_int8', true],
+    ['6.1.176', 'fpu avx avx512_fp16', false],
+    ['6.12.48', 'fpu amx_tile', true],
+    ['6.13.1', 'fpu amx_tile', false],
+    ['7.0.1', 'fpu amx_tile', false],
+  ])('kernel %s on a processor with %s', async (version, flags, smallState) => {
+    kernel(version, ['loop', 'dm-mod', 'md-mod']);
+    writeFileSync(ptraceScope, '0\n');
+    writeFileSync(cpuinfo, `processor\t: 0\nflags\t\t: ${flags}\nbugs\t\t:\n`);
+    expect(await findUml({ modules, ptraceScope, cpuinfo })).toMatchObject({ ok: true, kernel: { smallState } });
   });
 });
 
