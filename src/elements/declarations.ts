@@ -1,7 +1,9 @@
 import type { RelatedLocation } from '../diagnostics/diagnostic.ts';
 import { quoted } from '../diagnostics/printable.ts';
 import { listOf } from '../diagnostics/suggest.ts';
+import { type Hook, PHASES, type Phase } from './element.ts';
 import type { StaticEnvironment } from './environment.ts';
+import type { HookTree } from './hooks.ts';
 import { type DeclaredVariable, type ElementMetadata, readMetadata, variablePointer } from './metadata.ts';
 import { distroFamily, knownDistroNames } from './package-map.ts';
 import { type Problems, startOfFile } from './problems.ts';
@@ -50,6 +52,14 @@ export function covers(declared: string, name: string): boolean {
 export function declaredHere(element: string, metadata: ElementMetadata, { name }: DeclaredVariable): RelatedLocation {
   const range = metadata.locate(variablePointer(name), 'key') ?? startOfFile(metadata.file);
   return { message: `declared by the element ${quoted(element)}`, range };
+}
+
+/** Hooks of elements that name the phases which need the network (`network` of element.yaml) have none in the other phases. */
+export function withNetwork(hooks: HookTree['hooks'], declarations: readonly Declaration[]): HookTree['hooks'] {
+  const named = new Map(declarations.map(({ element, metadata }) => [element, metadata.network]));
+  const judged = (hook: Hook): Hook =>
+    named.get(hook.element)?.includes(hook.phase) === false ? { ...hook, network: 'none' } : hook;
+  return Object.fromEntries(PHASES.map((phase) => [phase, hooks[phase].map(judged)])) as Record<Phase, Hook[]>;
 }
 
 /** The names among `names` that an element declares secret, sorted. */

@@ -44,6 +44,8 @@ export interface Hook {
   readonly path: string;
   /** SHA-256 of its bytes. */
   readonly sha256: string;
+  /** Its element says that hooks of this phase need no network, so it has none. Absent: it has the builder's. */
+  readonly network?: 'none' | undefined;
 }
 
 /** A file or directory of an element that hooks read through TMP_HOOKS_PATH, such as `static/` or `bin/`. */

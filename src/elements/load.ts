@@ -7,7 +7,7 @@ import { quoted } from '../diagnostics/printable.ts';
 import { distroOfElement, knownDistro } from '../distros/registry.ts';
 import { jsonDigest } from '../util/hash.ts';
 import type { Json } from '../util/json.ts';
-import { checkDistros, checkRequired, readDeclarations, secretVariables } from './declarations.ts';
+import { checkDistros, checkRequired, readDeclarations, secretVariables, withNetwork } from './declarations.ts';
 import { type Element, type ElementSet, type HookFile, type NamedElement, PHASES } from './element.ts';
 import { elementReads } from './element-reads.ts';
 import { evaluateEnvironment, type StaticEnvironment } from './environment.ts';
@@ -90,7 +90,7 @@ export async function loadElements(request: ElementsRequest): Promise<Checked<El
     elements: elements.map(publicElement),
     operatingSystem: system.foreign,
     native: system.native,
-    hooks: tree.hooks,
+    hooks: withNetwork(tree.hooks, declarations),
     environmentFiles: tree.environmentFiles,
     files: [...tree.files, ...library],
     environment: environment.values,
@@ -277,7 +277,7 @@ function digest(set: Omit<ElementSet, 'digest'>): string {
     operatingSystem: set.operatingSystem,
     native: set.native,
     hooks: PHASES.flatMap((phase) =>
-      set.hooks[phase].map(({ name, element, sha256: hash }) => ({ phase, name, element, sha256: hash })),
+      set.hooks[phase].map(({ name, element, sha256: hash, network }) => ({ phase, name, element, sha256: hash, network })),
     ),
     environmentFiles: set.environmentFiles.map(file),
     files: set.files.map(file),

@@ -44,7 +44,7 @@ export interface ElementMetadata {
   readonly outputs: readonly string[];
   /** Directories of DIB_IMAGE_CACHE that hooks inside the image see too. */
   readonly caches: readonly string[];
-  /** Phases whose hooks need the network; absent: not said. */
+  /** Phases whose hooks need the network; those of other phases have none. Absent: not said, and all have it. */
   readonly network?: readonly Phase[] | undefined;
   readonly locate: Locator;
 }

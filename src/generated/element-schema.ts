@@ -43,7 +43,7 @@ export interface ElementFile {
    */
   caches?: [string, ...string[]];
   /**
-   * Phases whose hooks need the network.
+   * Phases whose hooks need the network. Hooks of the element in other phases run without: they have a loopback interface alone. An empty list: none needs it. Without this key all have the network.
    *
    * Items: Name of a phase.
    */

@@ -39,7 +39,15 @@ export interface BootstrapInputs extends JsonObject {
 
 /** One thing that a layer does, in order. */
 export type LayerStep =
-  | { readonly run: 'hook'; readonly phase: Phase; readonly name: string; readonly element: string; readonly sha256: string }
+  | {
+      readonly run: 'hook';
+      readonly phase: Phase;
+      readonly name: string;
+      readonly element: string;
+      readonly sha256: string;
+      /** It runs without the builder's network. */
+      readonly network?: 'none';
+    }
   | {
       readonly run: 'install' | 'uninstall';
       readonly phase: Phase;
@@ -235,6 +243,7 @@ function hookSteps(set: ElementSet, phase: Phase): LayerStep[] {
     name: hook.name,
     element: hook.element,
     sha256: hook.sha256,
+    ...(hook.network === undefined ? {} : { network: hook.network }),
   }));
 }
 

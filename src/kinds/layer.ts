@@ -87,8 +87,19 @@ function requirements(inputs: LayerInputs): Requirement[] {
     { need: 'tool', name: 'unshare', package: 'util-linux', why: 'hooks run in namespaces of their own' },
     { need: 'tool', name: 'mount', package: 'mount', why: 'layers are stacked with overlay mounts' },
   ];
-  if (!isBootstrap(inputs)) return common;
+  if (!isBootstrap(inputs)) return inputs.steps.some(isOffline) ? [...common, LOOPBACK] : common;
   return [...common, ...bootstrapRequirements(inputs.distro as DistroConfig)];
+}
+
+const LOOPBACK: Requirement = {
+  need: 'tool',
+  name: 'ip',
+  package: 'iproute2',
+  why: 'hooks that need no network have the loopback interface alone',
+};
+
+function isOffline(step: LayerStep): boolean {
+  return step.run === 'hook' && step.network === 'none';
 }
 
 function plannedCommands(inputs: LayerInputs): readonly Command[] {
@@ -97,7 +108,7 @@ function plannedCommands(inputs: LayerInputs): readonly Command[] {
 }
 
 function plannedArguments(step: LayerStep): readonly string[] {
-  if (step.run === 'hook') return [`${step.phase}/${step.name}`];
+  if (step.run === 'hook') return [...(step.network === 'none' ? ['unshare', '--net'] : []), `${step.phase}/${step.name}`];
   if (step.run === 'initramfs') return INITRAMFS_COMMAND;
   if (step.run === 'sources') return ['source-repositories', ...step.sources.flatMap(({ destinations }) => destinations)];
   return ['install-packages', ...(step.run === 'install' ? [] : ['-e']), ...step.packages];

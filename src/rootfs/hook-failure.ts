@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { isSecretName } from '../config/secrets.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { printable, quoted, quotedPath } from '../diagnostics/printable.ts';
 import { isDeviceAddress, type PackageRequest, type PhasePackages } from '../elements/element.ts';
+import { METADATA_FILE } from '../elements/metadata.ts';
 import { quoteCommand } from '../exec/quote.ts';
 import type { PhaseOptions, ProcessStep } from './phases.ts';
 
@@ -40,13 +42,25 @@ function readLog(options: PhaseOptions): string {
 
 function hookFailed(step: ProcessStep & { run: 'hook' }, cause: Diagnostic, options: PhaseOptions): Diagnostic {
   const hook = options.elementSet.hooks[step.phase].find((candidate) => candidate.name === step.name);
+  const { detail, help } = withoutNetwork(step, options);
   return {
     code: 'DIB_HOOK_FAILED',
     severity: 'error',
     address: options.address,
     summary: `The hook ${quoted(`${step.phase}/${step.name}`)} of element ${quoted(step.element)} ${ending(cause)}`,
-    detail: cause.detail,
-    help: `Mend ${hook === undefined ? 'the hook' : quotedPath(hook.path)} and run \`dib apply\` again: it goes on with \`${options.address}\`, the layers below are kept. \`dib apply --break after-error\` opens a shell where it failed.${readLog(options)}`,
+    detail: `${detail}${cause.detail ?? ''}`,
+    help: `${help}Mend ${hook === undefined ? 'the hook' : quotedPath(hook.path)} and run \`dib apply\` again: it goes on with \`${options.address}\`, the layers below are kept. \`dib apply --break after-error\` opens a shell where it failed.${readLog(options)}`,
+  };
+}
+
+/** What there is to say of a hook that had no network; else empty texts. */
+function withoutNetwork({ phase, element, network }: ProcessStep & { run: 'hook' }, { elementSet }: PhaseOptions) {
+  if (network !== 'none') return { detail: '', help: '' };
+  const directory = elementSet.elements.find(({ name }) => name === element)?.directory;
+  const file = directory === undefined ? '`element.yaml`' : quotedPath(join(directory, METADATA_FILE));
+  return {
+    detail: `It ran without network, as ${file} does not name ${quoted(phase)} under \`network\`.\n`,
+    help: `If it needs the network, add ${quoted(phase)} to \`network\` in ${file}. Else: `,
   };
 }
 

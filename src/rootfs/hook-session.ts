@@ -7,7 +7,7 @@ import { ELEMENT_DOWNLOADS, type HookPaths, hookEnvironment, PROXY_VARIABLES, sh
 import { hookTreeManifest, writeHookTree } from './hook-tree.ts';
 import { viewPool } from './package-pool.ts';
 import type { PhaseOptions } from './phases.ts';
-import { GUEST_HOOKS, type SandboxOptions, sandboxArguments } from './sandbox.ts';
+import { GUEST_HOOKS, networkArguments, type SandboxOptions, sandboxArguments } from './sandbox.ts';
 
 /** What the hooks of one layer share: the hook tree, the sandbox, and the environments as files that shells read. */
 export interface HookSession {
@@ -86,24 +86,36 @@ function withHookEnvironment(hooks: string, argv: readonly string[], session: Ho
   return [`${hooks}/.dib/dib-run-hook`, `${hooks}/environment.d`, file, ...session.environmentNames, ...more];
 }
 
-/** A program inside the tree, with nothing but the variables that hooks see; `terminal`: it is the user's shell. */
-export function insideCommand(argv: readonly string[], session: HookSession, terminal = false): Command {
+/** How a program runs among hooks. */
+export interface HookPlace {
+  /** It is the user's shell. */
+  readonly terminal?: boolean | undefined;
+  /** It has no network but its own loopback interface. */
+  readonly network?: 'none' | undefined;
+  /** On the builder: its current directory; default: that of the hook tree. */
+  readonly cwd?: string | undefined;
+}
+
+/** A program inside the tree, with nothing but the variables that hooks see. */
+export function insideCommand(argv: readonly string[], session: HookSession, { terminal, network }: HookPlace = {}): Command {
   const wrapper = ['/bin/bash', `${GUEST_HOOKS}/.dib/dib-with-environment`, `${GUEST_HOOKS}/.dib/environment.inside`];
-  return { argv: sandboxArguments({ ...session.sandbox, terminal }, [...wrapper, ...argv]), cwd: '/' };
+  return { argv: sandboxArguments({ ...session.sandbox, terminal, network }, [...wrapper, ...argv]), cwd: '/' };
 }
 
 /** A hook, or the user's shell, inside the tree. */
-export function hookInside(argv: readonly string[], session: HookSession, terminal = false): Command {
-  return insideCommand(withHookEnvironment(GUEST_HOOKS, argv, session), session, terminal);
+export function hookInside(argv: readonly string[], session: HookSession, place: HookPlace = {}): Command {
+  return insideCommand(withHookEnvironment(GUEST_HOOKS, argv, session), session, place);
 }
 
 /** A hook, or the user's shell, on the builder. Its own pid namespace: what it leaves running ends with it here too. */
-export function hookOutside(argv: readonly string[], session: HookSession, cwd = session.hooks): Command {
+export function hookOutside(argv: readonly string[], session: HookSession, place: HookPlace = {}): Command {
+  const { cwd = session.hooks, network } = place;
   const wrapper = [join(session.hooks, '.dib/dib-with-environment'), join(session.hooks, '.dib/environment.outside')];
   const namespaces = ['--mount', '--propagation', 'slave', '--pid', '--fork', '--kill-child=KILL', '--mount-proc'];
   const init = [join(session.libexec, 'dib-hook-init'), session.report, '/proc'];
   const program = withHookEnvironment(session.hooks, argv, session);
-  return { argv: ['unshare', ...namespaces, '--', ...init, ...wrapper, ...program], cwd };
+  const unshare = ['unshare', ...namespaces, ...networkArguments(network, session.libexec)];
+  return { argv: [...unshare, ...init, ...wrapper, ...program], cwd };
 }
 
 /** Path of a hook as seen from where it runs. */

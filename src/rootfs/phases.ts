@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { ImageConfig } from '../config/image.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { DibError } from '../diagnostics/errors.ts';
@@ -8,6 +7,7 @@ import { AFTER_ERROR, type BreakOptions } from './breakpoints.ts';
 import { leftRunning, stepFailed } from './hook-failure.ts';
 import { profileTable, type TimedStep } from './hook-profile.ts';
 import {
+  type HookPlace,
   type HookSession,
   hookInside,
   hookOutside,
@@ -23,7 +23,14 @@ import { GUEST_HOOKS, lendFiles } from './sandbox.ts';
 
 /** One thing to do in a tree. */
 export type PhaseStep =
-  | { readonly run: 'hook'; readonly phase: Phase; readonly name: string; readonly element: string }
+  | {
+      readonly run: 'hook';
+      readonly phase: Phase;
+      readonly name: string;
+      readonly element: string;
+      /** It runs without the builder's network. */
+      readonly network?: 'none';
+    }
   | {
       readonly run: 'install' | 'uninstall';
       readonly phase: Phase;
@@ -152,7 +159,7 @@ async function runStep(
   if (step.run === 'hook' && isOutside(step.phase)) {
     // Hooks of older elements write what they make for the user into the current directory.
     const cwd = step.phase === 'cleanup.d' ? options.extraOutputs : session.hooks;
-    const command = hookOutside([hookPath(step.phase, step.name, session, true)], session, cwd);
+    const command = hookOutside([hookPath(step.phase, step.name, session, true)], session, { cwd, network: step.network });
     await attempt(step, options, () => runner.run(command, { timeout }));
     return;
   }
@@ -173,7 +180,8 @@ async function runStep(
 }
 
 function command(step: ProcessStep, session: HookSession): Command {
-  if (step.run === 'hook') return hookInside([hookPath(step.phase, step.name, session, false)], session);
+  if (step.run === 'hook')
+    return hookInside([hookPath(step.phase, step.name, session, false)], session, { network: step.network });
   if (step.run === 'initramfs') return insideCommand([`${GUEST_HOOKS}/.dib/guest/${INITRAMFS_COMMAND.join(' ')}`], session);
   const later = step.initramfs === 'later' ? ['--later'] : [];
   const remove = step.run === 'uninstall' ? ['-e'] : [];
@@ -246,8 +254,10 @@ async function stopAt(
     const loan = outside ? undefined : lendFiles(options.root);
     options.log(`stopped at ${point}\n`);
     try {
-      const command = outside ? inDirectory(shell, session) : hookInside(onPath(shell), session, true);
-      await options.openShell({ point, title: `${options.address}, ${point}: a shell ${where}. ${end}`, command });
+      const place: HookPlace = { terminal: true, network: step.run === 'hook' ? step.network : undefined };
+      const command = outside ? inDirectory(shell, session, place) : hookInside(onPath(shell), session, place);
+      const without = place.network === 'none' ? ', without network as the hook' : '';
+      await options.openShell({ point, title: `${options.address}, ${point}: a shell ${where}${without}. ${end}`, command });
     } finally {
       loan?.end();
       takeLeftRunning(session);
@@ -266,6 +276,6 @@ function onPath(argv: readonly string[]): readonly string[] {
 }
 
 /** Entering the worker's namespaces leaves the current directory behind. */
-function inDirectory(argv: readonly string[], session: HookSession): Command {
-  return hookOutside(['/usr/bin/env', `--chdir=${join(session.hooks)}`, ...argv], session);
+function inDirectory(argv: readonly string[], session: HookSession, place: HookPlace): Command {
+  return hookOutside(['/usr/bin/env', `--chdir=${session.hooks}`, ...argv], session, place);
 }

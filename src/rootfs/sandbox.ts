@@ -35,6 +35,8 @@ export interface SandboxOptions {
   readonly hostname: string;
   /** The program keeps standard input: it is the user's shell. */
   readonly terminal?: boolean | undefined;
+  /** `none`: the program has the loopback interface of a network namespace of its own, and no other. */
+  readonly network?: 'none' | undefined;
   /** The program is one of the builder, and sees the tree from outside with everything mounted on it. */
   readonly outside?: boolean | undefined;
 }
@@ -45,7 +47,8 @@ export interface SandboxOptions {
  */
 export function sandboxArguments(options: SandboxOptions, program: readonly string[]): readonly string[] {
   return [
-    ...['unshare', '--mount', '--propagation', 'slave', '--pid', '--uts', '--ipc', '--fork', '--kill-child=KILL', '--'],
+    ...['unshare', '--mount', '--propagation', 'slave', '--pid', '--uts', '--ipc', '--fork', '--kill-child=KILL'],
+    ...networkArguments(options.network, options.libexec),
     join(options.libexec, 'dib-sandbox'),
     ...['--root', options.root, '--run', options.run, '--report', options.report],
     ...(options.hooks === undefined ? [] : ['--hooks', options.hooks]),
@@ -56,6 +59,11 @@ export function sandboxArguments(options: SandboxOptions, program: readonly stri
     ...(options.aptCache === undefined ? [] : ['--apt-cache', options.aptCache]),
     ...['--hostname', options.hostname, '--', ...program],
   ];
+}
+
+/** The last arguments of unshare(1), and before the program what makes its network. */
+export function networkArguments(network: 'none' | undefined, libexec: string): readonly string[] {
+  return network === 'none' ? ['--net', '--', join(libexec, 'dib-without-network')] : ['--'];
 }
 
 const POLICY = '#!/bin/sh\n# No service starts while an image is built.\nexit 101\n';

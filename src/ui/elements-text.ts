@@ -24,7 +24,7 @@ export function renderElement(element: DescribedElement, colour: Colour): string
     ['provides', element.provides.join(', ')],
     ['depends on', element.deps.join(', ')],
     ['needed by', element.dependents.join(', ')],
-    ['network', element.network?.join(', ') ?? ''],
+    ['network', networkText(element)],
   ].filter(([, value]) => value !== '');
   const parts = [
     `${colour.bold(name)}${summary === undefined ? '' : `: ${text(summary)}`}`,
@@ -40,6 +40,12 @@ export function renderElement(element: DescribedElement, colour: Colour): string
     ),
   ];
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
+}
+
+function networkText({ network: phases, phases: own }: DescribedElement): string {
+  if (own.length === 0) return '';
+  if (phases === undefined) return 'in all phases: element.yaml does not say which need it';
+  return phases.length === 0 ? 'none: its hooks run without' : `${phases.join(', ')}; its other hooks run without`;
 }
 
 function section(title: string, body: string, colour: Colour): string {

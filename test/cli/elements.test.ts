@@ -124,7 +124,7 @@ distributions  debian, redhat
 provides       http-server
 depends on     package-installs, pkg-map
 needed by      site
-network        install.d
+network        install.d; its other hooks run without
 
 Hooks, in the order in which they run
   environment.d   10-web.bash (before every hook)

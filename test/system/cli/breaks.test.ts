@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ordinaryUserCache } from '../../support/caches.ts';
+import { asOrdinaryUser, ordinaryUserIds } from '../../support/privileges.ts';
 import { Project, smallImage } from './project.ts';
 
 const TOP = fileURLToPath(new URL('../../..', import.meta.url));
@@ -14,11 +16,11 @@ beforeAll(() => {
 afterAll(() => project.remove());
 
 /** Runs dib on a terminal of its own; `talk`: what is awaited there and what is then typed, in turns. */
-function onTerminal(args: readonly string[], talk: readonly string[], env: Record<string, string> = {}) {
-  const argv = [process.execPath, join(TOP, 'bin/dib.js'), ...args];
+function onTerminal(args: readonly string[], talk: readonly string[], of = project, prefix: readonly string[] = []) {
+  const argv = [...prefix, process.execPath, join(TOP, 'bin/dib.js'), ...args];
   const result = spawnSync('python3', [join(TOP, 'test/support/terminal.py'), ...talk, '--', ...argv], {
-    cwd: project.directory,
-    env: { ...project.env({ TERM: 'xterm', NO_COLOR: '1' }), ...env },
+    cwd: of.directory,
+    env: of.env({ TERM: 'xterm', NO_COLOR: '1', HOME: of.directory }),
     encoding: 'utf8',
     maxBuffer: 1 << 26,
     timeout: 240_000,
@@ -59,6 +61,42 @@ test('before and after: the build goes on when the shell ends; what it changed i
   project.run(['destroy', '--auto-approve', '--outputs']);
   expect(project.planned()).toContain('layer.install: create');
   project.expectNothingLeft();
+});
+
+test('an ordinary user: a shell as root of the user namespace, with job control, and without network where the hook has none', () => {
+  const user = new Project(
+    smallImage({ elements: ['./elements/tiny'], outputs: ['tar'], block_device: undefined }),
+    ordinaryUserCache(),
+  );
+  try {
+    user.hook('tiny', 'install.d/50-tiny', 'true');
+    writeFileSync(user.path('elements/tiny/element.yaml'), 'summary: Needs no network.\nnetwork: []\n');
+    const { uid, gid } = ordinaryUserIds();
+    spawnSync('chown', ['-R', `${uid}:${gid}`, user.directory]);
+    const { status, text } = onTerminal(
+      ['apply', '--auto-approve', '--break', 'before-install.d/50-tiny'],
+      [
+        PROMPT,
+        `id -u; touch /etc/mine; (exec 3<>/dev/tcp/127.0.0.1/9); sh -c 'echo "of $IMAGE_NAME"; exec sleep 1000'\n`,
+        'of small',
+        '\x03',
+        PROMPT,
+        'exit 3\n',
+      ],
+      user,
+      // What reads passwords from the terminal (runuser --pty) would take it away from dib.
+      ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--init-groups'],
+    );
+    expect(status, text).toBe(0);
+    expect(text).toContain('a shell inside the image; hooks are below /tmp/in_target.d, without network as the hook.');
+    expect(text).toMatch(/\n0\n.*Connection refused\n.*\nof small\n/s);
+    const listed = spawnSync('tar', ['--list', '--file', user.path('small.tar'), './etc/mine'], { encoding: 'utf8' });
+    expect(listed.stdout).toBe('./etc/mine\n');
+  } finally {
+    user.run(['destroy', '--auto-approve', '--outputs'], { prefix: asOrdinaryUser(), env: { HOME: user.directory } });
+    user.expectNothingLeft();
+    rmSync(user.directory, { recursive: true });
+  }
 });
 
 test('without a terminal: a program in place of the shell, or a refusal before anything is done', () => {

@@ -39,6 +39,7 @@ export interface PlanChange {
   readonly reason: string;
   readonly action_reason: string;
   readonly change: { readonly actions: readonly string[] };
+  readonly commands: readonly { readonly argv: readonly string[] }[];
 }
 
 const isEvent = new Ajv({ strict: false, formats: { 'date-time': true } }).compile(

@@ -1,14 +1,21 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Project, smallImage } from './project.ts';
 
 let project: Project;
-const environment = { DIB_DEBIAN_KERNEL: 'none', DIB_EARLY: 'e', DIB_LATE: 'l', DIB_UNREAD: 'u', COLOUR: 'c' };
+const environment = { DIB_DEBIAN_KERNEL: 'none', DIB_EARLY: 'e', DIB_LATE: 'l', DIB_UNREAD: 'u', COLOUR: 'c', PORT: '' };
 
-beforeAll(() => {
+/** Tries to connect to a server of this test on the builder. */
+const connect = (to: string) => `if (exec 3<>/dev/tcp/127.0.0.1/$PORT) 2>${to}; then echo connected >${to}; fi`;
+const server = createServer();
+
+beforeAll(async () => {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  environment.PORT = String((server.address() as AddressInfo).port);
   project = new Project(
-    smallImage({ elements: ['./elements/see'], environment, outputs: ['tar'], block_device: undefined }),
+    smallImage({ elements: ['./elements/see', './elements/closed'], environment, outputs: ['tar'], block_device: undefined }),
   );
   // Without the name that tells dib that all is read.
   const dump = `cat /proc/self/envi""ron | tr '\\0' '\\n'`;
@@ -19,9 +26,17 @@ beforeAll(() => {
   project.hook('see', 'finalise.d/50-see', 'cat "$(dirname "$0")/data/late" >/srv/late');
   mkdirSync(project.path('elements/see/finalise.d/data'));
   writeFileSync(project.path('elements/see/finalise.d/data/late'), 'late\n');
+  project.hook('see', 'install.d/60-see', connect('/srv/see'));
+  project.hook('closed', 'install.d/60-closed', connect('/srv/closed-install'));
+  project.hook('closed', 'post-install.d/60-closed', connect('/srv/closed-post-install'));
+  project.hook('closed', 'pre-finalise.d/60-closed', connect('$TARGET_ROOT/srv/closed-builder'));
+  writeFileSync(project.path('elements/closed/element.yaml'), 'summary: Needs the network once.\nnetwork: [post-install.d]\n');
   project.apply();
 }, 300_000);
-afterAll(() => project.remove());
+afterAll(() => {
+  server.close();
+  project.remove();
+});
 
 function read(path: string): string {
   return execFileSync('tar', ['--extract', '--to-stdout', '--file', project.path('small.tar'), `.${path}`], { encoding: 'utf8' });
@@ -57,4 +72,25 @@ test('a variable, and a file, rebuild the layers that see them and those above; 
   writeFileSync(project.path('elements/see/finalise.d/data/late'), 'later\n');
   expect(layers()).toEqual(['layer.finalise: update']);
   expect(project.reason('layer.finalise')).toContain('finalise.d of its elements has other content');
+});
+
+test('hooks of phases that element.yaml does not name have the loopback interface alone, and the plan says so', () => {
+  expect(read('/srv/see')).toBe('connected\n');
+  expect(read('/srv/closed-post-install')).toBe('connected\n');
+  // Refused, not unreachable: the interface is up, and nobody listens there.
+  for (const file of ['/srv/closed-install', '/srv/closed-builder']) expect(read(file)).toContain('Connection refused');
+  const shown = project.run(['elements', 'show', './elements/closed']).stdout;
+  expect(shown).toMatch(/network +post-install\.d; its other hooks run without/);
+});
+
+test('a hook that fails without network: where that is said, and how to mend it', () => {
+  project.hook('closed', 'install.d/60-closed', 'exec 3<>/dev/tcp/127.0.0.1/$PORT');
+  expect(project.changes().find(({ address }) => address === 'layer.install')?.commands).toContainEqual({
+    argv: ['unshare', '--net', 'install.d/60-closed'],
+  });
+  const { stderr } = project.apply([], { status: 1 });
+  const file = project.path('elements/closed/element.yaml');
+  expect(stderr).toContain('The hook install.d/60-closed of element closed failed with exit status 1');
+  expect(stderr).toContain(`It ran without network, as ${file} does not name install.d under network.`);
+  expect(stderr).toContain(`If it needs the network, add install.d to network in ${file}. Else: Mend `);
 });

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { ImageConfig } from '../../../src/config/image.ts';
 import type { SourceRange } from '../../../src/diagnostics/diagnostic.ts';
+import { layerKind } from '../../../src/kinds/layer.ts';
+import { layerResources } from '../../../src/kinds/layer-graph.ts';
 import { load, makeTree, TOY_OS } from './fixture.ts';
 
 const WEB = `summary: A web server
@@ -216,4 +219,36 @@ describe('secret variables', () => {
     expect(value).toBeUndefined();
     expect(diagnostics).toMatchObject([{ code: 'DIB_ELEMENT_YAML_UNKNOWN_KEY', range: { start: { line: 2, column: 1 } } }]);
   });
+});
+
+it('hooks of an element that names the phases which need the network have none in others, and their steps and commands say so', async () => {
+  const hook = '#!/bin/bash\nset -eu\n';
+  const files = (network: string) => ({
+    ...TOY_OS,
+    'elements/web/element.yaml': `summary: x\n${network}`,
+    'elements/web/install.d/10-web': hook,
+    'elements/web/post-install.d/10-web': hook,
+    'elements/silent/install.d/20-silent': hook,
+  });
+  const image = { name: 'i', elements: [], packages: [], outputs: [], environment: {} } as unknown as ImageConfig;
+  const commands = async (network: string) => {
+    const { value } = await load(makeTree(files(network)), ['toy-os', 'web', 'silent']);
+    if (value === undefined) throw new Error('no set');
+    const kind = layerKind();
+    const layers = layerResources(value, image, { systemFiles: {}, initramfsFiles: [] });
+    return Object.fromEntries(
+      layers.map(({ name, inputs }) => {
+        const tools = kind.requires(inputs).flatMap((each) => (each.need === 'tool' ? [each.name] : []));
+        return [name, { commands: kind.commands(inputs).map(({ argv }) => argv.join(' ')), ip: tools.includes('ip') }];
+      }),
+    );
+  };
+  expect(await commands('network: [post-install.d]\n')).toMatchObject({
+    install: { commands: ['unshare --net install.d/10-web', 'install.d/20-silent'], ip: true },
+    'post-install': { commands: ['post-install.d/10-web'], ip: false },
+  });
+  expect(await commands('network: []\n')).toMatchObject({
+    'post-install': { commands: ['unshare --net post-install.d/10-web'] },
+  });
+  expect(await commands('')).toMatchObject({ install: { commands: ['install.d/10-web', 'install.d/20-silent'], ip: false } });
 });

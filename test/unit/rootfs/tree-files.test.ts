@@ -80,6 +80,9 @@ test('the sandbox has namespaces of its own', () => {
   expect(sandboxArguments(options, ['/bin/true']).join(' ')).toBe(
     'unshare --mount --propagation slave --pid --uts --ipc --fork --kill-child=KILL -- /l/dib-sandbox --root /t --run /r --report /o --hooks /h --hostname web -- /bin/true',
   );
+  expect(sandboxArguments({ ...options, network: 'none' }, ['/bin/true']).join(' ')).toContain(
+    '--kill-child=KILL --net -- /l/dib-without-network /l/dib-sandbox --root /t',
+  );
 });
 
 test('overlay options name the top layer first', () => {
