@@ -10,7 +10,7 @@ import { main, run, TOP } from './host.mjs';
  * Programs by their place in dist/. Everything shared lies in dist/chunks/, so code that looks for files beside it stands exactly one
  * directory below src/ and starts with `../`: that leads to the same place from there, from dist/ and from dist/chunks/.
  */
-const PROGRAMS = ['cli/main', 'engine/worker-main', 'engine/prune-main'];
+const PROGRAMS = ['cli/main', 'engine/worker-main', 'engine/prune-main', 'engine/shell-main'];
 
 /** Files that the program reads, in the same place below dist/ as below src/. */
 const DATA_FILES = ['exec/tools.json'];

@@ -25,11 +25,15 @@ export function wantedBreaks(given: readonly string[]): BreakOptions | undefined
   );
 }
 
+/** What makes the program that follows the foreground job of the terminal; nothing where there is none. */
+export function terminalJob(): readonly string[] {
+  return process.stdin.isTTY === true ? [fileURLToPath(new URL('../../libexec/dib-terminal', import.meta.url))] : [];
+}
+
 /** Runs a shell of the user's to its end, whatever its exit status. */
 export async function runShell(title: string, argv: readonly string[], options: GlobalOptions): Promise<void> {
   process.stderr.write(`\n${title}\n`);
-  const job = process.stdin.isTTY === true ? [fileURLToPath(new URL('../../libexec/dib-terminal', import.meta.url))] : [];
-  await runInteractive([...job, ...argv], { stdoutToStderr: options.json === true });
+  await runInteractive([...terminalJob(), ...argv], { stdoutToStderr: options.json === true });
 }
 
 /** The layer that runs a phase, or its first part. */

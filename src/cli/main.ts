@@ -13,6 +13,7 @@ import { registerElements } from './commands/elements.ts';
 import { registerGraph } from './commands/graph.ts';
 import { registerImport } from './commands/import.ts';
 import { registerPlan } from './commands/plan.ts';
+import { registerShell } from './commands/shell.ts';
 import { registerShow } from './commands/show.ts';
 import { registerState } from './commands/state.ts';
 import { registerValidate } from './commands/validate.ts';
@@ -42,6 +43,7 @@ export function buildProgram(): Command {
     registerDetach,
     registerCache,
     registerBoot,
+    registerShell,
     registerImport,
     registerDoctor,
   ]) {

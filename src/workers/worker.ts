@@ -48,7 +48,7 @@ export function workerArgv(worker: WorkerName, job: Pick<Job, 'operation'>, comm
 }
 
 /** Runs one of the programs in src/engine/ that are started inside a worker. */
-export function engineCommand(name: 'worker-main' | 'prune-main'): string[] {
+export function engineCommand(name: 'worker-main' | 'prune-main' | 'shell-main'): string[] {
   return [process.execPath, join(import.meta.dirname, '..', 'engine', `${name}.js`)];
 }
 

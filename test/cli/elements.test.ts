@@ -158,6 +158,7 @@ describe('dib elements show', () => {
 from           /here/elements/site
 distributions  any
 depends on     http-server
+network        in all phases: element.yaml does not say which need it
 
 Hooks, in the order in which they run
   install.d  60-site

@@ -114,3 +114,32 @@ test('without a terminal: a program in place of the shell, or a refusal before a
   expect(listed.stdout).toBe('./etc/by-command\n');
   project.expectNothingLeft();
 });
+
+test('dib shell: in a finished layer, what it writes is thrown away, its exit status is passed on, and nothing is left after kill -9', async () => {
+  project.hook('tiny', 'install.d/50-tiny', 'echo built >/etc/tiny');
+  project.hook('tiny', 'finalise.d/50-tiny', 'echo last >/etc/last');
+  const none = project.run(['shell'], { status: 1 });
+  expect(none.stderr).toContain('There is no built layer layer.finalise');
+  project.apply();
+  const before = project.planned();
+  const { stdout } = project.run(['shell', '--', 'sh', '-c', 'cat /etc/tiny /etc/last; id -u; echo changed >/etc/tiny; exit 7'], {
+    status: 7,
+  });
+  expect(stdout).toBe('built\nlast\n0\n');
+  const lower = ['shell', '--layer', 'layer.install', '--', 'sh', '-c', 'cat /etc/tiny; ls /etc/last'];
+  expect(project.run(lower, { status: 2 }).stdout).toBe('built\n');
+  const unknown = project.run(['shell', '--layer', 'layer.instal'], { status: 1 });
+  expect(unknown.stderr).toContain('Did you mean layer.install?');
+  const prompt = '(layer.finalise) / # ';
+  const talked = onTerminal(['shell'], [prompt, 'sleep 1000\n', 'sleep 1000', '\x03', prompt, 'exit 3\n']);
+  expect(talked.status, talked.text).toBe(3);
+  const running = project.start(['shell', '--', 'sh', '-c', 'echo ready; exec sleep 16180']);
+  await running.until(/ready/);
+  process.kill(running.pid, 'SIGKILL');
+  await running.ended;
+  expect(spawnSync('pgrep', ['--full', 'sleep 16180'], { encoding: 'utf8' }).stdout).toBe('');
+  // What a killed one leaves in the cache, the next one collects.
+  project.run(['shell', '--', 'true']);
+  expect(project.planned()).toEqual(before);
+  project.expectNothingLeft();
+});
