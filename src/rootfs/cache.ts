@@ -40,6 +40,21 @@ export type NewLayer = Pick<
   readonly keyDocument: JsonObject;
 };
 
+/** Milliseconds that another build may take to write two small files. */
+const MARKS_TIMEOUT = 30_000;
+
+/** What a new cache says of itself; two builds may find it new at the same time. */
+async function writeMarks(directory: string, record: string, mapping: string): Promise<void> {
+  const lock = await acquireFileLock(join(directory, 'locks/new'), { timeout: MARKS_TIMEOUT });
+  try {
+    if (existsSync(record)) return;
+    await writeFileAtomic(join(directory, 'CACHEDIR.TAG'), CACHEDIR_TAG, 0o644);
+    await writeFileAtomic(record, `${mapping}\n`, 0o644);
+  } finally {
+    await lock?.release();
+  }
+}
+
 /**
  * The directory of finished layers, shared by all builds of one user-id mapping. Every method may run in several processes at once:
  * they keep out of each other's way with flock(2), so that what a dead process held is free again at once.
@@ -62,10 +77,7 @@ export class LayerCache {
     makeCacheDirectories(directory);
     const mapping = ownMapping();
     const record = join(directory, 'mapping');
-    if (!existsSync(record)) {
-      await writeFileAtomic(join(directory, 'CACHEDIR.TAG'), CACHEDIR_TAG, 0o644);
-      await writeFileAtomic(record, `${mapping}\n`, 0o644);
-    }
+    if (!existsSync(record)) await writeMarks(directory, record, mapping);
     const recorded = readFileSync(record, 'utf8').trim();
     if (recorded !== mapping) {
       fail({
