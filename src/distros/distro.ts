@@ -22,6 +22,16 @@ export interface BootstrapPlace {
   mounted(argv: readonly string[]): readonly string[];
   /** Packages that were downloaded before, on the same file system as `target`, where new ones are put too; absent in a plan. */
   readonly packagePool?: string | undefined;
+  /** The same for a package manager that keeps packages in a directory which it is told; absent in a plan. */
+  readonly packages?: SharedPackages | undefined;
+}
+
+/** Packages that any build has downloaded, where a program of the builder sees them and puts new ones. */
+export interface SharedPackages {
+  /** Absolute path, which is there only for what runs by `lend`. */
+  readonly directory: string;
+  /** The same program with the packages in `directory`. Whatever it does there reaches no other build. */
+  lend(argv: readonly string[]): readonly string[];
 }
 
 /** What a bootstrap is given to say and do things with. */
@@ -54,20 +64,25 @@ export interface Bootstrap {
   explainFailure?(error: unknown, config: DistroConfig, place: BootstrapPlace): unknown;
 }
 
+/** Where packages are installed from outside. */
+export type OutsidePlace = Pick<BootstrapPlace, 'target' | 'scratch' | 'packages'>;
+
 /** Installs packages into a tree that has no package manager of its own: that of the builder, working from outside. */
 export interface OutsideInstaller {
   /** Programs of the tree, any of which does it better: relative paths. */
   readonly inside: readonly string[];
   /** Writes what the commands read into `scratch`, which is empty. */
-  prepare(config: DistroConfig, place: Pick<BootstrapPlace, 'target' | 'scratch'>): void;
+  prepare(config: DistroConfig, place: OutsidePlace): void;
   /** To be run with the sandbox's mounts on `target`. `refresh`: what is known of the repositories is out of date. */
   commands(
     config: DistroConfig,
-    place: Pick<BootstrapPlace, 'target' | 'scratch'>,
+    place: OutsidePlace,
     action: 'install' | 'uninstall',
     packages: readonly string[],
     refresh: boolean,
   ): readonly Command[];
+  /** Prints the file names of all packages in the tree, one a line. */
+  installed(config: DistroConfig, place: OutsidePlace): Command;
 }
 
 /** By which package manager a distribution lives: that of `redhat` is dnf, that of `suse` zypper. */

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import type { StorageFeature } from '../blockdev/storage-needs.ts';
 import type { DistroConfig } from '../config/image.ts';
 import type { Command } from '../exec/command.ts';
-import type { BootstrapPlace, Distro, OutsideInstaller } from './distro.ts';
+import type { Distro, OutsideInstaller, OutsidePlace } from './distro.ts';
 import {
   finishCommand,
+  installedCommand,
   mirrorOf,
   type RpmMirror,
   type RpmRelease,
@@ -51,14 +52,15 @@ interface DnfDistro extends RpmMirror {
  */
 function dnfDistro(table: DnfDistro): Distro {
   const release = (config: DistroConfig) => table.releases[config.release] as RpmRelease;
-  const dnf = (
-    config: DistroConfig,
-    { target, scratch }: Pick<BootstrapPlace, 'target' | 'scratch'>,
-    words: readonly string[],
-  ) => [
-    ...['dnf', `--installroot=${target}`, `--config=${join(scratch, 'dnf.conf')}`],
-    ...[`--releasever=${config.release.replace('-stream', '')}`, `--forcearch=${rpmArchitecture(config.arch)}`, ...words],
-  ];
+  const dnf = (config: DistroConfig, place: OutsidePlace, words: readonly string[]) => {
+    const { target, scratch, packages } = place;
+    const shared = packages === undefined ? [] : [`--setopt=destdir=${packages.directory}`, '--setopt=keepcache=1'];
+    const argv = [
+      ...['dnf', `--installroot=${target}`, `--config=${join(scratch, 'dnf.conf')}`, ...shared],
+      ...[`--releasever=${config.release.replace('-stream', '')}`, `--forcearch=${rpmArchitecture(config.arch)}`, ...words],
+    ];
+    return packages === undefined ? argv : packages.lend(argv);
+  };
   const outside: OutsideInstaller = {
     inside: ['usr/bin/dnf', 'usr/bin/dnf5', 'usr/bin/microdnf', 'usr/bin/yum'],
     prepare(config, { target, scratch }) {
@@ -73,6 +75,7 @@ function dnfDistro(table: DnfDistro): Distro {
       const words = [...(refresh ? ['--refresh'] : []), ...verb, ...packages];
       return [{ argv: dnf(config, place, words), env: rpmEnvironment(release(config)) }];
     },
+    installed: (config, { target }) => installedCommand(target, release(config)),
   };
   return {
     name: table.name,

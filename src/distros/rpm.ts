@@ -58,7 +58,21 @@ export function rpmEnvironment({ database }: RpmRelease): Record<string, string>
   return { HOME: join(libexecDirectory(), 'rpm'), DIB_RPM_DBPATH: database };
 }
 
-/** Does what rpm of the builder cannot: accounts, and the database in the form that the image's own rpm reads. */
+/** Does what rpm of the builder cannot: accounts, and the database in the form that the image's own rpm reads. Before, it writes installedFile. */
 export function finishCommand(place: BootstrapPlace, release: RpmRelease): Command {
-  return { argv: place.mounted([join(libexecDirectory(), 'rpm/finish-tree'), place.target]), env: rpmEnvironment(release) };
+  const words = [join(libexecDirectory(), 'rpm/finish-tree'), place.target, installedFile(place.scratch)];
+  return { argv: place.mounted(words), env: rpmEnvironment(release) };
+}
+
+/** Gets the names of the files of all packages that a bootstrap has installed, one a line. */
+export function installedFile(scratch: string): string {
+  return join(scratch, 'installed');
+}
+
+/** Output format of rpm for the names of packages' files, one a line. */
+export const RPM_FILE_NAMES = '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm\\n';
+
+/** Prints the file names of all packages in a tree, as the builder's rpm has them in its database. */
+export function installedCommand(target: string, release: RpmRelease): Command {
+  return { argv: ['rpm', '--root', target, '--query', '--all', '--queryformat', RPM_FILE_NAMES], env: rpmEnvironment(release) };
 }

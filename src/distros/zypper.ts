@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import type { StorageFeature } from '../blockdev/storage-needs.ts';
 import type { DistroConfig } from '../config/image.ts';
 import type { Command } from '../exec/command.ts';
-import type { BootstrapPlace, Distro, OutsideInstaller } from './distro.ts';
+import type { Distro, OutsideInstaller, OutsidePlace } from './distro.ts';
 import {
   finishCommand,
+  installedCommand,
   mirrorOf,
   type RpmMirror,
   type RpmRelease,
@@ -72,13 +73,15 @@ function release(config: DistroConfig): RpmRelease {
   return RELEASES[config.release] as RpmRelease;
 }
 
-function zypper(config: DistroConfig, place: Pick<BootstrapPlace, 'target' | 'scratch'>, words: readonly string[]): Command {
-  const { target, scratch } = place;
+function zypper(config: DistroConfig, place: OutsidePlace, words: readonly string[]): Command {
+  const { target, scratch, packages } = place;
+  const shared = packages === undefined ? [] : [`--pkg-cache-dir=${packages.directory}`];
+  const argv = [
+    ...['zypper', '--non-interactive', `--root=${target}`, `--config=${join(scratch, 'zypper.conf')}`],
+    ...[`--reposd-dir=${join(scratch, 'repos.d')}`, ...shared, ...words],
+  ];
   return {
-    argv: [
-      ...['zypper', '--non-interactive', `--root=${target}`, `--config=${join(scratch, 'zypper.conf')}`],
-      ...[`--reposd-dir=${join(scratch, 'repos.d')}`, ...words],
-    ],
+    argv: packages === undefined ? argv : packages.lend(argv),
     env: {
       ...rpmEnvironment(release(config)),
       ZYPP_CONF: join(scratch, 'zypp.conf'),
@@ -89,7 +92,7 @@ function zypper(config: DistroConfig, place: Pick<BootstrapPlace, 'target' | 'sc
 }
 
 /** What is installed; a base stays with the repositories as they were when it was made, until it is made anew. */
-function install(config: DistroConfig, place: Pick<BootstrapPlace, 'target' | 'scratch'>, packages: readonly string[]): Command {
+function install(config: DistroConfig, place: OutsidePlace, packages: readonly string[]): Command {
   const words = ['--no-refresh', 'install', '--no-recommends', '--auto-agree-with-licenses', ...packages];
   const command = zypper(config, place, words);
   // 107: a scriptlet failed, as it may where no system runs; rpm itself counts that package as installed.
@@ -104,8 +107,8 @@ function writeConfiguration(config: DistroConfig, scratch: string, repositories:
   writeFileSync(join(scratch, 'repos.d/dib.repo'), repositories);
 }
 
-/** The index of a repository is signed here, and with it the digests of its packages. */
-const SIGNED = ['repo_gpgcheck=1', 'autorefresh=0', 'keeppackages=0'];
+/** The index of a repository is signed here, and with it the digests of its packages. What was downloaded stays for other builds. */
+const SIGNED = ['repo_gpgcheck=1', 'autorefresh=0', 'keeppackages=1'];
 
 const outside: OutsideInstaller = {
   inside: ['usr/bin/zypper'],
@@ -119,6 +122,7 @@ const outside: OutsideInstaller = {
     if (action === 'uninstall') return [zypper(config, place, ['--no-refresh', 'remove', ...packages])];
     return [...(refresh ? [zypper(config, place, ['refresh'])] : []), install(config, place, packages)];
   },
+  installed: (config, { target }) => installedCommand(target, release(config)),
 };
 
 /**

@@ -1,14 +1,16 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DistroConfig } from '../config/image.ts';
 import { debianArchitecture } from '../distros/architectures.ts';
 import type { BootstrapPlace, BootstrapResult, BuilderTool } from '../distros/distro.ts';
 import { findDistro } from '../distros/registry.ts';
+import { installedFile } from '../distros/rpm.ts';
 import type { Command } from '../exec/command.ts';
 import { emulationTools } from '../host/emulation.ts';
 import { isArmoured } from '../rootfs/keyring.ts';
 import { packagePool, touchInstalled } from '../rootfs/package-pool.ts';
+import { collectRpms, sharedRpms, touchRpms, viewRpms } from '../rootfs/rpm-pool.ts';
 import { sandboxArguments } from '../rootfs/sandbox.ts';
 import { treeMaker } from '../rootfs/trees/tree-source.ts';
 import type { ActionContext, Requirement } from './kind.ts';
@@ -49,14 +51,41 @@ export async function fillTree(
     const maker = treeMaker(config);
     if (maker !== undefined) return await maker.fill(config, { target, scratch, pinned }, context);
     const pool = packagePool(context.paths.cache, config.name);
-    const mounted = sandboxOn(target, scratch, libexec);
-    const place = { target, scratch, keyring: lendKeyring(config, scratch), mounted, packagePool: pool };
+    const place = {
+      target,
+      scratch,
+      keyring: lendKeyring(config, scratch),
+      mounted: sandboxOn(target, scratch, libexec),
+      packagePool: pool,
+    };
+    if (findDistro(config).family !== 'debian') return await bootstrapRpm(config, place, libexec, context);
     const result = await bootstrap(config, place, context);
     touchInstalled(target, pool);
     return result;
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+async function bootstrapRpm(
+  config: DistroConfig,
+  place: BootstrapPlace & { readonly packagePool: string },
+  libexec: string,
+  context: ActionContext,
+): Promise<BootstrapResult> {
+  const view = viewRpms(place.packagePool, join(place.scratch, 'packages'));
+  try {
+    return await bootstrap(config, { ...place, packages: sharedRpms(view, libexec) }, context);
+  } finally {
+    collectRpms(view, place.packagePool);
+    touchRpms(installedRpms(place.scratch), place.packagePool);
+  }
+}
+
+/** What the command of finishCommand has found in the tree; nothing where it was not reached. */
+function installedRpms(scratch: string): ReadonlySet<string> {
+  const file = installedFile(scratch);
+  return new Set(existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []);
 }
 
 /** What runs a program of the builder with a sandbox's mounts on the tree. */

@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import type { DistroConfig, ImageConfig } from '../config/image.ts';
 import { fail } from '../diagnostics/errors.ts';
 import { debianArchitecture } from '../distros/architectures.ts';
+import type { Distro } from '../distros/distro.ts';
 import { knownDistro } from '../distros/registry.ts';
 import type { ElementSet } from '../elements/element.ts';
 import type { Command } from '../exec/command.ts';
@@ -283,7 +284,7 @@ function phaseOptions(
     root,
     scratch,
     cache: cache.directory,
-    packagePool: distro?.family === 'debian' ? packagePool(cache.directory, distro.name) : undefined,
+    ...poolOf(distro, cache),
     additions: below.map((id) => join(layersDirectory(cache.directory), id, 'hooks')).filter((path) => existsSync(path)),
     saveAdditions: join(building.directory, 'hooks'),
     placeSources: () =>
@@ -314,6 +315,13 @@ function phaseOptions(
       await context.openShell(request);
     },
   };
+}
+
+/** Where packages of a distribution are kept for all builds: apt's are seen in another way than those of dnf and zypper. */
+function poolOf(distro: Distro | undefined, { directory }: LayerCache): Pick<PhaseOptions, 'packagePool' | 'rpmPool'> {
+  if (distro === undefined) return {};
+  const pool = packagePool(directory, distro.name);
+  return distro.family === 'debian' ? { packagePool: pool } : { rpmPool: pool };
 }
 
 /** Whether the last phase goes on in the layer above: install.d is made in two layers where it installs packages. */

@@ -7,6 +7,7 @@ import { ELEMENT_DOWNLOADS, type HookPaths, hookEnvironment, PROXY_VARIABLES, sh
 import { hookTreeManifest, writeHookTree } from './hook-tree.ts';
 import { viewPool } from './package-pool.ts';
 import type { PhaseOptions } from './phases.ts';
+import { type RpmView, viewRpms } from './rpm-pool.ts';
 import { GUEST_HOOKS, networkArguments, type SandboxOptions, sandboxArguments } from './sandbox.ts';
 
 /** What the hooks of one layer share: the hook tree, the sandbox, and the environments as files that shells read. */
@@ -21,6 +22,8 @@ export interface HookSession {
   readonly report: string;
   /** Where apt puts what it downloads. */
   readonly downloads: string;
+  /** Packages that other builds have downloaded too, where RPM is used. */
+  readonly rpms?: RpmView | undefined;
 }
 
 /** Lays out everything below the scratch directory. */
@@ -58,8 +61,10 @@ export function openSession(options: PhaseOptions): HookSession {
   const report = join(scratch, 'left-running');
   const packages = join(scratch, 'packages');
   if (options.packagePool !== undefined) viewPool(options.packagePool, packages);
+  const rpms = options.rpmPool === undefined ? undefined : viewRpms(options.rpmPool, join(scratch, 'rpms'));
   return {
     hooks: directories.hooks,
+    rpms,
     sandbox: {
       libexec: options.libexec,
       root: options.root,
@@ -68,6 +73,7 @@ export function openSession(options: PhaseOptions): HookSession {
       aptCache: directories.apt,
       caches,
       packages: options.packagePool === undefined ? undefined : packages,
+      rpms: rpms?.directory,
       report,
       hostname: options.image.name,
     },

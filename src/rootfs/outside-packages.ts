@@ -4,6 +4,7 @@ import type { DistroConfig } from '../config/image.ts';
 import type { OutsideInstaller } from '../distros/distro.ts';
 import type { Runner } from '../exec/command.ts';
 import { resolveInside } from './inside.ts';
+import { collectRpms, type RpmView, sharedRpms, touchRpms } from './rpm-pool.ts';
 import { type SandboxOptions, sandboxArguments } from './sandbox.ts';
 
 /** The builder's package manager for trees without one, and what it is told. */
@@ -33,13 +34,26 @@ export async function runOutsidePackages(
   scratch: string,
   runner: Runner,
   timeout: number | undefined,
+  pool?: { readonly directory: string; readonly view: RpmView },
 ): Promise<void> {
   const own = mkdtempSync(join(scratch, 'packages-'));
   mkdirSync(join(sandbox.run, 'lock'), { recursive: true });
-  const place = { target: sandbox.root, scratch: own };
+  const packages = pool === undefined ? undefined : sharedRpms(pool.view, sandbox.libexec);
+  const place = { target: sandbox.root, scratch: own, packages };
   installer.prepare(config, place);
-  const options: SandboxOptions = { ...sandbox, hooks: undefined, aptCache: undefined, packages: undefined, outside: true };
+  const options: SandboxOptions = {
+    ...sandbox,
+    hooks: undefined,
+    aptCache: undefined,
+    packages: undefined,
+    rpms: undefined,
+    outside: true,
+  };
   for (const command of installer.commands(config, place, request.action, request.packages, request.refresh)) {
     await runner.run({ ...command, argv: sandboxArguments(options, command.argv) }, { timeout });
   }
+  if (pool === undefined || request.action !== 'install') return;
+  collectRpms(pool.view, pool.directory);
+  const { stdout } = await runner.run(installer.installed(config, place));
+  touchRpms(new Set(stdout.split('\n')), pool.directory);
 }

@@ -1,6 +1,7 @@
 import type { ImageConfig } from '../config/image.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { DibError } from '../diagnostics/errors.ts';
+import { RPM_FILE_NAMES } from '../distros/rpm.ts';
 import { type ElementSet, OUTSIDE_PHASES, type Phase } from '../elements/element.ts';
 import type { Command, Runner } from '../exec/command.ts';
 import { AFTER_ERROR, type BreakOptions } from './breakpoints.ts';
@@ -17,8 +18,10 @@ import {
   takeLeftRunning,
 } from './hook-session.ts';
 import { saveAdditions } from './hook-tree.ts';
+import { resolveInside } from './inside.ts';
 import { needsOutside, type OutsidePackages, runOutsidePackages } from './outside-packages.ts';
 import { collectPackages, touchInstalled } from './package-pool.ts';
+import { collectRpms, touchRpms } from './rpm-pool.ts';
 import { GUEST_HOOKS, lendFiles } from './sandbox.ts';
 
 /** One thing to do in a tree. */
@@ -72,6 +75,8 @@ export interface PhaseOptions {
   readonly cache: string;
   /** Packages that any build has downloaded; absent where it is not known of what distribution they are. */
   readonly packagePool?: string | undefined;
+  /** The same of a distribution with RPM packages. */
+  readonly rpmPool?: string | undefined;
   /** Additions to the hook tree by extra-data.d hooks of layers below. */
   readonly additions: readonly string[];
   /** Where additions by extra-data.d hooks of this layer are kept. */
@@ -129,6 +134,7 @@ export async function runSteps(steps: readonly PhaseStep[], options: PhaseOption
         timed.push({ ...timedName(step), seconds: (performance.now() - started) / 1000 });
         reportLeft(step, session, options);
         if (options.packagePool !== undefined) collectPackages(session.downloads, options.root, options.packagePool);
+        if (session.rpms !== undefined && options.rpmPool !== undefined) collectRpms(session.rpms, options.rpmPool);
       }
       if (step.run === 'install') refresh = undefined;
       await stopAt(points('after', step, last), step, session, options);
@@ -169,14 +175,28 @@ async function runStep(
     if ((step.run === 'install' || step.run === 'uninstall') && needsOutside(outside, options.root)) {
       const request = { action: step.run, packages: step.packages, refresh: refresh !== undefined };
       const { sandbox } = session;
-      await attempt(step, options, () => runOutsidePackages(outside, request, sandbox, options.scratch, runner, timeout));
+      await attempt(step, options, () =>
+        runOutsidePackages(outside, request, sandbox, options.scratch, runner, timeout, rpmPool(session, options)),
+      );
       return;
     }
     if (refresh !== undefined) await runner.run(insideCommand(refresh, session), { timeout });
     await attempt(step, options, () => runner.run(command(step, session), { timeout }));
+    if (step.run === 'install') await touchInside(session, options, runner);
   } finally {
     loan.end();
   }
+}
+
+function rpmPool({ rpms }: HookSession, { rpmPool: directory }: PhaseOptions) {
+  return rpms === undefined || directory === undefined ? undefined : { directory, view: rpms };
+}
+
+/** Marks the packages of the tree as used, as its own rpm has them. */
+async function touchInside(session: HookSession, options: PhaseOptions, runner: Runner): Promise<void> {
+  if (options.rpmPool === undefined || resolveInside(options.root, 'usr/bin/rpm') === undefined) return;
+  const { stdout } = await runner.run(insideCommand(['rpm', '--query', '--all', '--queryformat', RPM_FILE_NAMES], session));
+  touchRpms(new Set(stdout.split('\n')), options.rpmPool);
 }
 
 function command(step: ProcessStep, session: HookSession): Command {

@@ -30,6 +30,8 @@ export interface SandboxOptions {
   readonly packages?: string | undefined;
   /** Directories of the builder that are seen in /run/dib-cache, by their own names, and may be written to. */
   readonly caches?: readonly string[] | undefined;
+  /** Directory of an RpmView: its packages are seen at /run/dib-packages. */
+  readonly rpms?: string | undefined;
   /** File that gets the command lines of what a program leaves running. */
   readonly report: string;
   readonly hostname: string;
@@ -55,6 +57,7 @@ export function sandboxArguments(options: SandboxOptions, program: readonly stri
     ...(options.outside === true ? ['--outside', 'yes'] : []),
     ...(options.packages === undefined ? [] : ['--packages', options.packages]),
     ...(options.caches ?? []).flatMap((directory) => ['--cache', directory]),
+    ...(options.rpms === undefined ? [] : ['--rpms', options.rpms]),
     ...(options.terminal === true ? ['--terminal', 'yes'] : []),
     ...(options.aptCache === undefined ? [] : ['--apt-cache', options.aptCache]),
     ...['--hostname', options.hostname, '--', ...program],

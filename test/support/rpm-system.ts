@@ -140,9 +140,10 @@ function program(name: string): string {
   return found;
 }
 
-/** What dnf in the image is told, in place of doing it. */
+/** What dnf in the image is told, in place of doing it; it downloads one package. */
 const STUB = `#!/usr/bin/bash
 printf '%s\\n' "\${0##*/} $*" >>/usr/share/asked
+echo downloaded >/run/dib-packages/inner-1-1.noarch.rpm
 `;
 
 /** The packages of small systems that can run hooks, without the one that names the distribution. */
@@ -183,7 +184,11 @@ export function systemPackages(): TestPackage[] {
     { name: 'hello-library' },
     { name: 'farewell', files: { '/usr/share/farewell': 'bye\n' } },
     { name: 'unsigned', files: { '/usr/share/unsigned': 'no\n' } },
-    { name: 'inner-manager', files: { '/usr/bin/microdnf': STUB, '/usr/bin/dnf': STUB, '/usr/bin/zypper': STUB } },
+    {
+      name: 'inner-manager',
+      files: { '/usr/bin/microdnf': STUB, '/usr/bin/dnf-3': STUB, '/usr/bin/zypper': STUB },
+      links: { '/usr/bin/dnf': 'dnf-3' },
+    },
   ];
 }
 

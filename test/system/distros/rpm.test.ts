@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sha256 } from '../../../src/util/hash.ts';
+import { type DirectoryServer, serveDirectory } from '../../support/http-directory.ts';
 import { type Bench, type DriverResult, layerBench, runDriver } from '../../support/layer-runs.ts';
 import { needRoot } from '../../support/privileges.ts';
 import {
@@ -109,10 +110,10 @@ function image(system: TestSystem, changes: object = {}, distro: object = {}): o
   };
 }
 
-async function build(what: object, user: 'root' | 'ordinary' = 'root'): Promise<DriverResult> {
+async function build(what: object, user: 'root' | 'ordinary' = 'root', own: object = {}): Promise<DriverResult> {
   const searchPath = [join(bench.directory, 'elements')];
   const cache = user === 'root' ? {} : { cache: join(bench.directory, 'cache-of-user') };
-  const request = { image: what, manifest: true, builtinDirectory: ELEMENTS, searchPath, skipBase: false, ...cache };
+  const request = { image: what, manifest: true, builtinDirectory: ELEMENTS, searchPath, skipBase: false, ...cache, ...own };
   return await runDriver(bench, bench.request(request), user);
 }
 
@@ -185,10 +186,11 @@ describe('what is not signed as it should be', () => {
   test('an unsigned index', { timeout: 60_000 }, async () => {
     const opensuse = system('opensuse');
     const index = join(mirrorOf(opensuse), opensuse.repositories['repo-oss'] as string, 'repodata/repomd.xml.asc');
-    expect(existsSync(index)).toBe(true);
+    const signature = readFileSync(index);
     rmSync(index);
     // Another mirror, so that the base is not taken from the cache.
     const result = await build(image(opensuse, {}, { mirror: `file://${mirrorOf(opensuse)}/.` }));
+    writeFileSync(index, signature);
     expect(result.error?.[0]?.code, failure(result)).toBe('DIB_DISTRO_UNSIGNED');
   });
 });
@@ -220,15 +222,84 @@ describe('packages', () => {
     expect(result.error, `${failure(result)}\n${result.log.slice(-4000)}`).toBeUndefined();
     const base = 'NetworkManager ca-certificates dracut dracut-config-generic e2fsprogs';
     const more = 'hostname iproute kmod passwd procps-ng systemd systemd-udev';
-    const common = 'dnf --assumeyes --quiet --setopt=install_weak_deps=0';
+    const bare = 'dnf --assumeyes --quiet --setopt=install_weak_deps=0';
+    const common = `${bare} --setopt=keepcache=1 --setopt=destdir=/run/dib-packages`;
     const asked = [
       `${common} install ${base} hello-library ${more}`,
       `${common} upgrade`,
       `${common} install one`,
-      `${common} install --downloadonly --downloaddir=/srv two three`,
+      `${bare} install --downloadonly --downloaddir=/srv two three`,
       `${common} --setopt=clean_requirements_on_remove=0 remove farewell`,
       'dnf --quiet repoquery --installed --installonly --latest-limit=-1',
     ];
     expect(result.manifest?.['usr/share/asked']).toBe(plain(asked.map((line) => `${line}\n`).join('')));
+    // What it downloads is there for other builds, and no part of the image.
+    const pool = join(bench.directory, 'cache-of-root/packages/fedora');
+    expect(readFileSync(join(pool, 'inner-1-1.noarch.rpm'), 'utf8')).toBe('downloaded\n');
+    expect(Object.keys(result.manifest ?? {}).filter((path) => path.endsWith('.rpm'))).toEqual([]);
+  });
+});
+
+describe.each([
+  ['fedora', 'root'],
+  ['opensuse', 'ordinary'],
+] as const)('packages that %s has downloaded', (name, user) => {
+  let server: DirectoryServer;
+  let cache: string;
+  beforeAll(async () => {
+    server = await serveDirectory(scratch);
+    cache = join(bench.directory, user === 'root' ? 'cache-of-pool' : 'cache-of-user/pool');
+  });
+  afterAll(() => server?.close());
+
+  /** Builds from another address of the same mirror, so that no layer is taken from the cache; gives the packages that the server was asked for. */
+  async function fetched(
+    addresses: readonly string[],
+    distro: object = {},
+  ): Promise<{ results: DriverResult[]; packages: string[] }> {
+    const before = server.requests().length;
+    const results = await Promise.all(
+      addresses.map((address) => {
+        const mirror = `${server.url}${address}/${name}`;
+        return build(image(system(name), {}, { mirror, ...distro }), user, { cache });
+      }),
+    );
+    const asked = server.requests().slice(before);
+    return { results, packages: asked.filter((path) => path.endsWith('.rpm')).map((path) => basename(path)) };
+  }
+
+  const pooled = (file: string) =>
+    execFileSync('find', [join(cache, 'packages', name), '-name', file], { encoding: 'utf8' }).trim();
+
+  test('are shared by builds at the same time, and by those after them', { timeout: 240_000 }, async () => {
+    const first = await fetched(['', '/.']);
+    for (const result of first.results) expect(result.error, `${failure(result)}\n${result.log.slice(-6000)}`).toBeUndefined();
+    expect(first.packages).toContain('hello-rpm-1-1.x86_64.rpm');
+    const second = await fetched(['/./.']);
+    expect(second.results[0]?.error, failure(second.results[0] as DriverResult)).toBeUndefined();
+    expect(second.results[0]?.manifest?.['usr/share/hello']).toBe(plain('hello\n'));
+    expect(second.packages).toEqual([]);
+    expect(Object.keys(second.results[0]?.manifest ?? {}).filter((path) => path.endsWith('.rpm'))).toEqual([]);
+  });
+
+  test('are checked as if they had just come', { timeout: 240_000 }, async () => {
+    const file = pooled('hello-rpm-1-1.x86_64.rpm');
+    const good = readFileSync(file);
+    const { uid, gid } = statSync(file);
+    utimesSync(pooled('bash-1-1.x86_64.rpm'), 1000, 1000);
+    rmSync(file);
+    writeFileSync(file, Buffer.concat([good.subarray(0, good.length - 100), Buffer.alloc(100)]));
+    chownSync(file, uid, gid);
+    const mended = await fetched(['/././.']);
+    expect(mended.results[0]?.error, failure(mended.results[0] as DriverResult)).toBeUndefined();
+    expect(mended.results[0]?.manifest?.['usr/share/hello']).toBe(plain('hello\n'));
+    expect(mended.packages).toEqual(['hello-rpm-1-1.x86_64.rpm']);
+    expect(readFileSync(pooled('hello-rpm-1-1.x86_64.rpm')).equals(good)).toBe(true);
+    // What an image has counts as used: the limit of the cache takes other packages first.
+    expect(statSync(pooled('bash-1-1.x86_64.rpm')).mtimeMs).toBeGreaterThan(1_600_000_000_000);
+
+    const distrusted = await fetched(['/./././.'], keyring(stranger));
+    expect(distrusted.results[0]?.error?.[0]?.code).toBe('DIB_DISTRO_SIGNATURE');
+    expect(distrusted.packages).toEqual([]);
   });
 });
