@@ -35,7 +35,8 @@ describe('examples/luks with the element luks-unlock', () => {
     ]);
     expect(report.containers).toMatchObject([{ path: '/dev/mapper/root_crypt', flags: ['discards'] }]);
     expect(report.mounts.map(({ target, source }) => [target, source]).sort()).toEqual(MOUNTS);
-    expectPromisesKept(report, example.promises, example.name);
+    const withoutStick = { ...report, devices: report.devices.filter(({ name }) => name !== 'vdb') };
+    expectPromisesKept(withoutStick, example.promises, example.name);
   });
 
   it('keeps the passphrase out of state and logs', () => {

@@ -137,7 +137,15 @@ async function build(name: TestSystem['name'], image: object): Promise<DriverRes
     keyring: key.file,
     files: { keyring: { path: key.file, sha256: sha256(readFileSync(key.file)) } },
   };
-  const common = { apiVersion: 'dib/v1', name: 'library-rpm', distro, elements_path: [], packages: [], outputs: [] };
+  const common = {
+    apiVersion: 'dib/v1',
+    name: 'library-rpm',
+    distro,
+    elements_path: [],
+    packages: [],
+    environment: {},
+    outputs: [],
+  };
   const request = { image: { ...common, ...image }, manifest: true, read: READ, builtinDirectory: ELEMENTS, skipBase: false };
   const searchPath = [join(bench.directory, 'elements')];
   const built = await runDriver(bench, bench.request({ ...request, searchPath }));
@@ -297,7 +305,7 @@ printf '%s' '${SELINUX}' >/etc/selinux/config\nprintf '%s' '${STUB.replaceAll("'
       'dnf --assumeyes module reset nodejs',
       'dnf --assumeyes module enable nodejs:20',
     ]);
-    expect(asked[3]).toMatch(/^dnf .* install NetworkManager ca-certificates dracut /);
+    expect(asked[3]).toMatch(/^dnf .* install NetworkManager ca-certificates cloud-init dracut /);
     expect(asked.slice(4)).toEqual([
       'dnf --quiet repoquery --installed --installonly --latest-limit=-1',
       'dnf --assumeyes remove kernel-core-6.1.0-1.x86_64',

@@ -77,7 +77,7 @@ variables:
         { name: 'DIB_WEB_SITE_*', type: 'url', description: 'A site each.', required: false, secret: false },
       ],
     });
-    expect(locate('/variables/DIB_WEB_ON', 'key')?.start).toMatchObject({ line: 10, column: 3 });
+    expect(locate('/variables/DIB_WEB_ON', 'key')?.start).toMatchObject({ line: 11, column: 3 });
   });
 
   it.each([
