@@ -83,6 +83,9 @@ test('the sandbox has namespaces of its own', () => {
   expect(sandboxArguments({ ...options, network: 'none' }, ['/bin/true']).join(' ')).toContain(
     '--kill-child=KILL --net -- /l/dib-without-network /l/dib-sandbox --root /t',
   );
+  expect(sandboxArguments({ ...options, caches: ['/c/pip', '/c/npm'] }, ['/bin/true']).join(' ')).toContain(
+    '--hooks /h --cache /c/pip --cache /c/npm --hostname web --',
+  );
 });
 
 test('overlay options name the top layer first', () => {
