@@ -5,7 +5,9 @@ import { builtinBlockDevice } from '../blockdev/builtin.ts';
 import type { BlockDevices } from '../blockdev/devices.ts';
 import { type EnvironmentDefaults, environmentDefaults } from '../blockdev/environment.ts';
 import { Issues } from '../blockdev/issues.ts';
+import { resolveStack } from '../blockdev/layout.ts';
 import { parseBlockDevices } from '../blockdev/parse.ts';
+import { resolveSizes } from '../blockdev/resolve-sizes.ts';
 import type { ImageConfig, LoadedImage } from '../config/image.ts';
 import { nativeDistroDiagnostics } from '../config/native-distro.ts';
 import { parseYaml } from '../config/yaml/parse.ts';
@@ -93,8 +95,12 @@ export async function prepareImage(
   if (devices?.value !== undefined) diagnostics.push(...checkOutputs(wanted.outputs, devices.value, image.locate));
   if (source !== undefined && elements.value !== undefined && devices?.value !== undefined)
     diagnostics.push(...bootDiagnostics(wanted, elements.value, devices.value, source));
-  if (source === undefined || elements.value === undefined || devices?.value === undefined || hasErrors(diagnostics))
+  if (source === undefined || elements.value === undefined || devices?.value === undefined || hasErrors(diagnostics)) {
+    // Of an image without errors the layout is made, and so judged, later.
+    const extraSize = defaults.value?.extraSize;
+    if (source !== undefined && devices?.value !== undefined) diagnostics.push(...layoutErrors(devices.value, source, extraSize));
     return { diagnostics };
+  }
   const prepared: Prepared = {
     file: image.file,
     directory: image.directory,
@@ -108,6 +114,17 @@ export async function prepareImage(
   };
   const places: Places = { locateDevice: source.locate, devicePrefix: source.pointerPrefix, locateOutput: image.locate };
   return { value: { image: prepared, places }, diagnostics };
+}
+
+/** What does not fit, as far as sizes stand in the configuration: all problems of an image are told at once. */
+function layoutErrors(
+  devices: BlockDevices,
+  { locate, pointerPrefix }: BlockDeviceSource,
+  extraSize: number | undefined,
+): readonly Diagnostic[] {
+  const sizes = resolveSizes(devices, undefined, { extraSize });
+  const context = { locate, pointerPrefix, partitionSizes: sizes.partitions };
+  return resolveStack(devices, sizes.disks, context).diagnostics.filter(({ severity }) => severity === 'error');
 }
 
 /** Whether the image has all of its disks, can use them, and start from them with dib's boot loader; another one may do better. */

@@ -167,6 +167,13 @@ describe('an image that cannot start', () => {
     ]);
   });
 
+  test('is told at once what else does not fit', async () => {
+    const bare = 'block_device: [{local_loop: {name: d, size: 4GiB, lvm_pv: {vg: g}}}, {lvm: {vgs: [{name: g}],';
+    const full = ' lvs: [{name: r, base: g, size: 4GiB, mkfs: {type: ext4, mount: {mount_point: /}}}]}}]\n';
+    const { diagnostics } = await read(`${HEAD}${bare}${full}outputs: [raw]\n`);
+    expect(diagnostics.map(({ code }) => code)).toEqual(['DIB_BOOT_NO_FIRMWARE', 'DIB_BLOCKDEV_LV_OVERFLOW']);
+  });
+
   test('is taken without a boot loader, and as an archive', async () => {
     const bare = 'block_device: [{local_loop: {name: d, size: 4GiB, mkfs: {type: ext4, mount: {mount_point: /}}}}]\n';
     const { diagnostics } = await read(`${HEAD}${bare}outputs: [raw]\n`);
