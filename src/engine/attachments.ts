@@ -134,8 +134,10 @@ export class Attachments {
       const kind = kindOf(kinds, resource);
       const action = { ...identity(resource), operation: 'detach' as const, teardown: true, machine };
       await perform(this.#surroundings, action, async (context) => {
-        await store.update((state) => recordDetaching(state, address));
+        // Where the state cannot be written any more, it is detached all the same: the record then says more than there is, which every run looks at.
+        const recording = await store.update((state) => recordDetaching(state, address)).catch((error: unknown) => ({ error }));
         await kind.detach?.(resource, context);
+        if ('error' in recording) throw recording.error;
         return {};
       });
     }

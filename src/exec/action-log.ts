@@ -1,6 +1,6 @@
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { isDiskFull } from '../util/disk-full.ts';
+import { isDiskFull, isReadOnly } from '../util/disk-full.ts';
 
 /** The log of one action: everything its processes print, in the order of arrival. Mode 0600; opened at the first write. */
 export interface ActionLog {
@@ -10,8 +10,8 @@ export interface ActionLog {
 }
 
 /**
- * Appends to `path`. Writes are synchronous, so that the log is whole when the process is killed. What a full disk has no room for is left out: a log
- * must not end what it tells of.
+ * Appends to `path`. Writes are synchronous, so that the log is whole when the process is killed. What a full disk has no room for, or one that
+ * became read-only does not take, is left out: a log must not end what it tells of.
  */
 export function openActionLog(path: string): ActionLog {
   let fd: number | undefined;
@@ -28,7 +28,7 @@ export function openActionLog(path: string): ActionLog {
       try {
         append(typeof data === 'string' ? Buffer.from(data) : data);
       } catch (error) {
-        if (!isDiskFull(error)) throw error;
+        if (!isDiskFull(error) && !isReadOnly(error)) throw error;
       }
     },
     close() {

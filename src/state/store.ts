@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fail } from '../diagnostics/errors.ts';
 import { quotedPath } from '../diagnostics/printable.ts';
 import { syncDirectory, writeFileAtomic } from '../util/atomic-file.ts';
-import { isDiskFull } from '../util/disk-full.ts';
+import { isDiskFull, isReadOnly } from '../util/disk-full.ts';
 import { canonicalJson, type Json } from '../util/json.ts';
 import { formatState, parseState } from './format.ts';
 import { backupPath, withReserve } from './reserve.ts';
@@ -118,7 +118,7 @@ class FileStore implements StateStore {
         code: 'DIB_STATE_WRITE',
         summary: `${quotedPath(path)} cannot be written: ${(error as Error).message}`,
         detail: 'What dib does next would not be recorded, so it stops.',
-        help: 'Make room or mend the permissions, then run the same command again: it goes on from the last recorded step.',
+        help: `${isReadOnly(error) ? 'Mount it for writing' : 'Make room or mend the permissions'}, then run the same command again: it goes on from the last recorded step.`,
       });
     }
   }

@@ -111,11 +111,17 @@ const store: StateStore = {
   },
 };
 
-function surroundings(): Surroundings {
+function surroundings(update: StateStore['update'] = store.update): Surroundings {
   const at = (name: string) => join(directory, name);
   const paths = { image: directory, state: at('s'), work: at('w'), cache: at('c'), scratch: at('t') };
+  const written = {
+    get current() {
+      return state;
+    },
+    update,
+  };
   return {
-    store,
+    store: written,
     kinds,
     paths,
     emit: emitter((event) => events.push(event)),
@@ -128,7 +134,7 @@ function surroundings(): Surroundings {
 
 async function apply(
   spec: Spec,
-  options: { replace?: string[]; cached?: string[]; keepOnFailure?: boolean } = {},
+  options: { replace?: string[]; cached?: string[]; keepOnFailure?: boolean; update?: StateStore['update'] } = {},
 ): Promise<RunResult> {
   const resources = resourcesOf(spec, state.facts);
   const keys = resourceKeys(resources);
@@ -150,7 +156,8 @@ async function apply(
   };
   did = [];
   const plan = { resource_changes: changes } as unknown as Plan;
-  return await applyPlan(plan, runtime, surroundings(), { parallelism: 1, keepOnFailure: options.keepOnFailure ?? false });
+  const run = surroundings(options.update);
+  return await applyPlan(plan, runtime, run, { parallelism: 1, keepOnFailure: options.keepOnFailure ?? false });
 }
 
 const statuses = () => Object.fromEntries(state.resources.map((resource) => [resource.address, resource.status]));
@@ -322,6 +329,20 @@ describe('attachments', () => {
     await apply(spec);
     expect(did[0]).toBe('destroy filler.y');
     expect(did.filter((line) => line.startsWith('detach'))).toEqual(['detach disk.b', 'detach disk.a']);
+  });
+
+  it('are undone although the state cannot be written any more, and each failure to record it is told', async () => {
+    broken.add('create filler.y');
+    let isReadOnly = false;
+    const update: StateStore['update'] = async (change) => {
+      isReadOnly ||= did.includes('create filler.y');
+      if (isReadOnly) fail({ code: 'DIB_STATE_WRITE', summary: 'the state cannot be written' });
+      return await store.update(change);
+    };
+    const result = await apply(spec, { update });
+    expect(did.slice(-2)).toEqual(['detach disk.b', 'detach disk.a']);
+    expect(errors(result)).toContain('filler.y: cannot create filler.y');
+    expect(errors(result)).toContain('disk.b: the state cannot be written');
   });
 
   it('that cannot be undone are told and stay recorded', async () => {
