@@ -8,6 +8,7 @@ import type { LocalLoopInputs, LuksInputs, LvsInputs, MkfsInputs, PvsInputs, Vgs
 import type { JsonObject } from '../../src/util/json.ts';
 import { expectedTable } from '../property/tables/disk-file.ts';
 import { MiniEngine } from '../system/kinds/harness.ts';
+import { blkid, type Row, sorted } from './support/judgements.ts';
 import { useMachine } from './support/machine.ts';
 import { smallTrees, sum } from './support/small-trees.ts';
 
@@ -66,8 +67,6 @@ class Opened {
   }
 }
 
-type Row = Readonly<Record<string, string>>;
-
 /** Inputs of all planned resources of a kind. */
 function planned<T extends JsonObject>(engine: MiniEngine, wanted: string): readonly T[] {
   return engine.resources.filter(({ kind }) => kind === wanted).map(({ inputs }) => inputs as T);
@@ -86,17 +85,6 @@ function expectedContent(engine: MiniEngine, node: (address: string) => string):
     ...planned<LuksInputs>(engine, 'luks').map(({ device, uuid, label }) => row(device, 'crypto_LUKS', uuid, label)),
     ...planned<PvsInputs>(engine, 'pvs').map(({ device, id }) => row(device, 'LVM2_member', printedLvmId(id), '')),
   ];
-}
-
-/** What blkid finds on devices without its cache: a paragraph of NAME=value for each. */
-async function blkid(devices: readonly string[]): Promise<Row[]> {
-  const text = await judge.run('blkid', '--probe', '--output', 'export', ...devices);
-  return text.split('\n\n').map((paragraph) => {
-    const all = Object.fromEntries(paragraph.split('\n').map((line) => line.split(/=(.*)/s) as [string, string]));
-    return Object.fromEntries(
-      ['DEVNAME', 'TYPE', 'UUID', 'LABEL'].flatMap((key) => (all[key] === undefined ? [] : [[key, all[key]]])),
-    );
-  });
 }
 
 interface Placed {
@@ -170,11 +158,6 @@ function physicalVolume(name: string, { group, pvs, node }: PlacedVolumes): Row 
   };
 }
 
-function sorted(rows: readonly Row[]): Row[] {
-  const key = (row: Row) => JSON.stringify(Object.entries(row).sort());
-  return rows.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
-}
-
 async function expectTables(engine: MiniEngine, node: (address: string) => string): Promise<void> {
   for (const { disk, layout } of planned<JsonObject>(engine, 'partitioning')) {
     const device = node(String(disk));
@@ -220,7 +203,14 @@ test.each(SAMPLE)(
       await opened.open();
       await expectTables(engine, node);
       const content = expectedContent(engine, node);
-      expect(sorted(await blkid(content.map(({ DEVNAME }) => DEVNAME ?? '')))).toEqual(sorted(content));
+      expect(
+        sorted(
+          await blkid(
+            judge,
+            content.map(({ DEVNAME }) => DEVNAME ?? ''),
+          ),
+        ),
+      ).toEqual(sorted(content));
       await expectGroups(engine, node);
     } finally {
       await opened.close();

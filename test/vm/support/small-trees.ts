@@ -8,7 +8,7 @@ import type { Json, JsonObject } from '../../../src/util/json.ts';
 import { stackTrees } from '../../property/blockdev/stacks.ts';
 
 /** A thousandth of a size or of a number of extents; anything else as it is. */
-function shrunk(value: Json): Json {
+export function shrunk(value: Json): Json {
   const [, count, unit] = /^(\d+)(GiB|MiB|)$/.exec(String(value)) ?? [];
   if (count === undefined) return value;
   return unit === 'GiB' ? `${count}MiB` : `${Math.max(1, Math.floor(Number(count) / 1024))}${unit}`;
