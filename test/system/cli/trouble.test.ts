@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CACHE } from '../../support/caches.ts';
 import { Project, smallImage } from './project.ts';
@@ -79,6 +79,38 @@ test('a directory that cannot be written to is named', () => {
   }
   project.change({ outputs: ['raw'] });
   project.apply();
+});
+
+/** A file system of its own in a file, mounted for one run alone, so that nobody else keeps it: what goes before the program of that run. */
+function onDisk(file: string, directory: string): { prefix: readonly string[] } {
+  const script = 'mount -o loop,errors=remount-ro "$0" "$1" && shift && exec "$@"';
+  return { prefix: ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, file, directory] };
+}
+
+test('a disk that turns read-only under a running build: it is named, nothing is left attached, and the next apply goes on', async () => {
+  const [file, directory] = [project.path('disk'), project.path('disk.d')];
+  const args = ['--auto-approve', '--realisation', 'attached', '--state-dir', `${directory}/state`];
+  mkdirSync(directory);
+  execFileSync('truncate', ['--size=2G', file]);
+  execFileSync('mkfs.ext4', ['-q', file]);
+  const build = project.start(['apply', ...args], onDisk(file, directory));
+  await build.until(/^mkfs\.mkfs_root: Creating/m);
+  const loop = execFileSync('losetup', ['--noheadings', '--output', 'NAME', '--associated', file], { encoding: 'utf8' });
+  // As if the disk had failed: with `errors=remount-ro` the kernel stops all writing, files that are open included.
+  writeFileSync(`/sys/fs/ext4/${basename(loop.trim())}/trigger_fs_error`, 'a test of dib');
+  const { status, output } = await build.ended;
+  expect([status, output]).toEqual([1, expect.stringMatching(/error\[DIB_(DISK_READ_ONLY|STATE_WRITE)\]/)]);
+  expect(output).toContain(`${directory}/state`);
+  expect(output).toContain('Mount it for writing');
+  expect(output).not.toMatch(/This is a bug|DIB_INTERNAL/);
+  project.expectNothingLeft();
+
+  // 1: what the kernel noted of the failure is mended.
+  expect(spawnSync('e2fsck', ['-p', file]).status).toBe(1);
+  project.run(['apply', ...args], onDisk(file, directory));
+  project.run(['destroy', '--auto-approve', '--state-dir', `${directory}/state`], onDisk(file, directory));
+  rmSync(file);
+  project.expectNothingLeft();
 });
 
 test('a file system that its content does not fit in: the arithmetic is shown', () => {
