@@ -27,12 +27,12 @@ export function hostFiles(root = '/'): HostFiles {
   };
 }
 
-const LOOP_COLUMNS = ['NAME', 'BACK-MAJ:MIN', 'BACK-INO'];
+const LOOP_COLUMNS = 'NAME,BACK-MAJ:MIN,BACK-INO';
 
-/** losetup(8) asks each device with an ioctl(2), LO_GET_STATUS64, which needs root. */
+/** losetup(8) asks each device with an ioctl(2), LO_GET_STATUS64, which needs root. It pads the numbers of devices, and as `--raw` escapes the blanks. */
 async function askLoops(): Promise<ReadonlyMap<string, string>> {
-  const { stdout } = await probeCommand(['losetup', '--list', '--noheadings', '--raw', '--output', LOOP_COLUMNS.join()]);
-  const rows = stdout.split('\n').map((line) => line.split(' '));
+  const { stdout } = await probeCommand(['losetup', '--list', '--noheadings', '--raw', '--output', LOOP_COLUMNS]);
+  const rows = stdout.split('\n').map((line) => line.replaceAll('\\x20', '').split(' '));
   return new Map(
     rows.flatMap(([name = '', device, inode]): [string, string][] =>
       device && inode && inode !== '0' ? [[name, `${device} ${inode}`]] : [],

@@ -253,6 +253,7 @@ test('what was attached and taken away by hand is told, and forgotten by the nex
 
 test('destroy stops what nobody recorded, shows it before, and says so in JSON', () => {
   const point = project.path('theirs');
+  mkdirSync(point, { recursive: true });
   execFileSync('mount', [loop(`--offset=${rootOffset()}`), point]);
   execFileSync('mount', ['--bind', '/tmp', `${point}/mnt`]);
   loop();
