@@ -35,7 +35,25 @@ export function diagnosticsOf(error: unknown, address?: string): readonly Diagno
 }
 
 function expectedFailure(error: unknown): DibError | undefined {
-  return error instanceof DibError ? error : systemFailure(error);
+  if (error instanceof DibError) return error;
+  return isAbort(error) ? interruptedError() : systemFailure(error);
+}
+
+/** What Node's own functions (streams, timers) reject with when the signal of an interrupt is raised. */
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ABORT_ERR';
+}
+
+function interruptedError(): DibError {
+  return new DibError(
+    {
+      code: 'DIB_EXEC_INTERRUPTED',
+      severity: 'error',
+      summary: 'It was stopped by the interrupt',
+      help: 'Run `dib apply` to go on from here, or `dib destroy` to remove what is there.',
+    },
+    ExitCode.Interrupted,
+  );
 }
 
 export function emitDiagnostics(emit: Emit, diagnostics: readonly Diagnostic[]): void {

@@ -24,6 +24,7 @@ import { checkOutputs, wantedOutputs } from './disk-outputs.ts';
 import { likeDiagnostics, withDistroFiles } from './distro-files.ts';
 import type { Places } from './expand.ts';
 import { checkLeftOutDisks } from './left-out-disks.ts';
+import { makesNoDisk, outputsWithoutDisk } from './no-final-image.ts';
 import { becomesDisk, checkStoragePackages, withStoragePackages } from './storage-packages.ts';
 
 /** An image with everything read that its plan depends on. Plain JSON: it travels to the worker as it is. */
@@ -91,8 +92,9 @@ export async function prepareImage(
   const devices = source === undefined ? undefined : parseDevices(config.name, source, defaults.value ?? {});
   diagnostics.push(...(devices?.diagnostics ?? []));
   const wanted =
-    devices?.value === undefined ? config : { ...config, outputs: wantedOutputs(config, devices.value, image.locate) };
-  if (devices?.value !== undefined) diagnostics.push(...checkOutputs(wanted.outputs, devices.value, image.locate));
+    devices?.value === undefined
+      ? config
+      : { ...config, outputs: outputsOf(config, elements.value, devices.value, image.locate, diagnostics) };
   if (source !== undefined && elements.value !== undefined && devices?.value !== undefined)
     diagnostics.push(...bootDiagnostics(wanted, elements.value, devices.value, source));
   if (source === undefined || elements.value === undefined || devices?.value === undefined || hasErrors(diagnostics)) {
@@ -125,6 +127,23 @@ function layoutErrors(
   const sizes = resolveSizes(devices, undefined, { extraSize });
   const context = { locate, pointerPrefix, partitionSizes: sizes.partitions };
   return resolveStack(devices, sizes.disks, context).diagnostics.filter(({ severity }) => severity === 'error');
+}
+
+function outputsOf(
+  config: ImageConfig,
+  elements: ElementSet | undefined,
+  devices: BlockDevices,
+  locate: Locator,
+  diagnostics: Diagnostic[],
+): ImageConfig['outputs'] {
+  if (makesNoDisk(elements)) {
+    const made = outputsWithoutDisk(config.outputs, locate);
+    diagnostics.push(...made.diagnostics);
+    return made.outputs;
+  }
+  const outputs = wantedOutputs(config, devices, locate);
+  diagnostics.push(...checkOutputs(outputs, devices, locate));
+  return outputs;
 }
 
 /** Whether the image has all of its disks, can use them, and start from them with dib's boot loader; another one may do better. */

@@ -137,6 +137,7 @@ export function hookEnvironment(
     ...Object.fromEntries(Object.keys(set.inputFiles).map((name) => [name, `${paths.hooks}/.dib/inputs/${name}`])),
     DIB_ENV: declarations(set, variables),
     ELEMENTS_PATH: elementDirectories(set).join(':'),
+    ...unexported(set, variables),
     IMAGE_ELEMENT_YAML: `{${set.elements.map((element) => `${JSON.stringify(element.name)}: ${JSON.stringify(element.directory)}`).join(', ')}}`,
     TMP_BUILD_DIR: paths.build,
     TMP_IMAGE_DIR: paths.image,
@@ -163,6 +164,18 @@ export function hookEnvironment(
 
 /** DIB_IMAGE_CACHE inside the image, where element.yaml asks for `caches`: below /run, so that nothing of it can stay in the tree. */
 export const GUEST_CACHES = '/run/dib-cache';
+
+/**
+ * What scripts of diskimage-builder read under `set -u` although its present version no longer exports them: `lib/common-defaults`, which
+ * the element `ramdisk` sources inside the image, and `iso`. Older versions did.
+ */
+function unexported(set: ElementSet, variables: Readonly<Record<string, string>>): Record<string, string> {
+  const rootUuid = variables['DIB_ROOT_UUID'];
+  return {
+    _BASE_ELEMENT_DIR: elementDirectories(set).at(-1) ?? '',
+    ...(rootUuid === undefined ? {} : { DIB_IMAGE_ROOT_FS_UUID: rootUuid }),
+  };
+}
 
 /** Where the image's elements were found, those shipped with dib last. */
 function elementDirectories(set: ElementSet): string[] {

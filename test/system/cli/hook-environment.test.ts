@@ -10,7 +10,7 @@ const EVERYWHERE = [
   ...['ELEMENTS_PATH', 'DIB_ARGS', 'DIB_ENV', 'DIB_IMAGE_CACHE', 'DIB_LOCKFILES', 'DIB_OFFLINE', 'DIB_CHECKSUM', 'DIB_NO_TMPFS'],
   ...['DIB_MIN_TMPFS', 'DIB_DEBUG_TRACE', 'DIB_DEFAULT_INSTALLTYPE', 'DIB_PYTHON_EXEC', 'DIB_ROOT_LABEL', 'DIB_ROOT_FSTYPE'],
   ...['DIB_BOOT_LABEL', 'TMP_BUILD_DIR', 'TMP_IMAGE_DIR', 'TMP_HOOKS_PATH', 'TMP_MOUNT_PATH', '_LIB', 'PATH', 'HOME', 'LC_ALL'],
-  ...['SOURCE_DATE_EPOCH', 'DIB_DUMP', 'FROM_ENVIRONMENT_D'],
+  ...['SOURCE_DATE_EPOCH', 'DIB_DUMP', 'FROM_ENVIRONMENT_D', '_BASE_ELEMENT_DIR'],
 ];
 const ON_BUILDER = ['TARGET_ROOT', 'DIB_IMAGE_YAML_DIR'];
 const NOWHERE = ['IMAGE_BLOCK_DEVICE', 'IMAGE_BLOCK_DEVICES', 'TMP_IMAGE_PATH', 'DIB_BLOCK_DEVICE_PARAMS_YAML', 'SUDO_USER'];
@@ -74,7 +74,7 @@ test.each(PHASES)('%s: the variables and functions of the contract', (phase) => 
   const wanted = [
     ...EVERYWHERE,
     ...(outside ? ON_BUILDER : []),
-    ...(LAST.includes(phase) ? ['DIB_MOUNTPOINTS', 'DIB_ROOT_UUID'] : []),
+    ...(LAST.includes(phase) ? ['DIB_MOUNTPOINTS', 'DIB_ROOT_UUID', 'DIB_IMAGE_ROOT_FS_UUID'] : []),
   ];
   expect(wanted.filter((name) => found[name] === undefined)).toEqual([]);
   expect([...NOWHERE, ...(outside ? [] : ON_BUILDER)].filter((name) => found[name] !== undefined)).toEqual([]);

@@ -1,4 +1,5 @@
 import { rename } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { DibError, ExitCode } from '../../../src/diagnostics/errors.ts';
 import type { Event } from '../../../src/engine/events.ts';
@@ -23,6 +24,14 @@ it('tells failures from bugs, and adds the address', () => {
   const [bug] = diagnosticsOf(new TypeError('x is not a function'), 'a.b');
   expect(bug).toMatchObject({ code: 'DIB_INTERNAL', summary: 'Internal error in `a.b`: x is not a function', address: 'a.b' });
   expect(bug?.detail).toContain('report.test.ts');
+});
+
+it('takes what Node rejects with after an interrupt for the interrupt', async () => {
+  const aborted = await setTimeout(1000, undefined, { signal: AbortSignal.abort() }).catch((error: unknown) => error);
+  expect(diagnosticsOf(aborted, 'output.tar')).toMatchObject([
+    { code: 'DIB_EXEC_INTERRUPTED', summary: 'It was stopped by the interrupt', address: 'output.tar' },
+  ]);
+  expect(exitCodeOf([aborted])).toBe(130);
 });
 
 it('tells what is the fault of the machine', async () => {
