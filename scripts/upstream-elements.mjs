@@ -249,7 +249,7 @@ async function runTest(name) {
       elements: [element, test, ...also],
       elements_path: [...(existsSync(own) ? [own] : []), join(TREE, element, 'test-elements'), TREE],
       ...(native ? { distro: DISTRO } : {}),
-      environment: native || !reachable ? {} : { ...archives(), DIB_RELEASE: undefined },
+      environment: native || !reachable ? {} : archives(),
       outputs: formatsOf(join(TREE, element, 'test-elements', test)),
     },
     ['apply', '--auto-approve'],
