@@ -8,6 +8,7 @@ import { statOrUndefined, syncParent } from './disk-file.ts';
 import type { DeviceOutputs, EncryptInputs, FileExtent, LuksHeader } from './disk-inputs.ts';
 import { clearExtents, clearRecordedExtents, copyIntoExtents, extentsOf } from './extents.ts';
 import type { ActionContext, Kind } from './kind.ts';
+import { probeHeader } from './luks.ts';
 import { cipherFile, isSealed, plainFile } from './luks-file.ts';
 import type { KeyAccess } from './secret-keys.ts';
 
@@ -50,6 +51,13 @@ export function encrypt({ secrets }: KeyAccess): Kind {
       const container = extentsOf(context.outputs(device));
       if (container === undefined) throw new Error(`${device} is no file`);
       const { size } = context.outputs(luks) as DeviceOutputs;
+      const plain = plainFile(context.paths, name);
+      // A run that was killed between its last step here and the record of it has done all.
+      if (
+        (await isSealed([{ file: plain, offset: 0, length: size }])) &&
+        (await probeHeader(container, header.uuid)).state === 'present'
+      )
+        return { container, plain };
       const key = await secrets.key(name);
       const cipher = cipherFile(context.paths, name);
       try {
@@ -63,7 +71,6 @@ export function encrypt({ secrets }: KeyAccess): Kind {
       } finally {
         await rm(cipher, { force: true });
       }
-      const plain = plainFile(context.paths, name);
       await (await open(plain, 'w', 0o600)).close();
       await syncParent(plain);
       return { container, plain };

@@ -82,7 +82,8 @@ async function probeLuks(recorded: RecordedResource): Promise<Presence> {
     : await probeHeader(container, inputs.uuid);
 }
 
-async function probeHeader(container: readonly FileExtent[], uuid: string): Promise<Presence> {
+/** Whether a container with this UUID lies there. */
+export async function probeHeader(container: readonly FileExtent[], uuid: string): Promise<Presence> {
   for (const { file } of container) if ((await statOrUndefined(file)) === undefined) return { state: 'absent' };
   const size = container.reduce((sum, { length }) => sum + length, 0);
   const signatures = await readSignatures((offset, length) => readFromExtents(container, offset, length), size);
