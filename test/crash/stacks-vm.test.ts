@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { needRoot } from '../support/privileges.ts';
 import { bundleProduct, removeProduct } from './support/bundle.ts';
 import { errors } from './support/checks.ts';
+import { expectOutcome, expectOutcomes, Findings, pictureCount } from './support/outcomes.ts';
+import type { Place } from './support/pictures.ts';
 import { type Attack, killCount, type ProductRig } from './support/product.ts';
 import { FULL } from './support/selection.ts';
 import { applyOf, expectStackApplied, expectStackDestroyed } from './support/stack-checks.ts';
@@ -11,17 +13,16 @@ import { buildUndisturbed, during, type Undisturbed, withRig } from './support/s
 
 // The disks of examples/ that need a kernel are made in a virtual machine, and front, worker and machine are killed with SIGKILL meanwhile.
 // A boot takes seconds, so one image is killed at a sample of places, one after another, until an apply finishes it; and others once, to be destroyed.
-// With DIB_CRASH=full: each victim at every write of the state and in the middle of every command, followed by an apply or a destroy by turns.
-// DIB_CRASH_AT=REGEX picks places by name.
+// With DIB_CRASH=full: runs are stopped before and after every write of the state and in the middle of every command, and from a copy of their directory
+// an apply or a destroy goes on, by turns (support/pictures.ts: all that was attached is gone with the machine); the machine is killed at every write and
+// in every command, for then the run goes on; front and worker at some of them. DIB_CRASH_AT=REGEX picks places by name.
 
 type Victim = 'front' | 'worker' | 'vm';
-interface Point {
-  readonly name: string;
-  readonly attack: Attack;
-}
+/** A place with a victim. */
+type Point = Pick<Place, 'name'> & { readonly attack: Attack };
 
 const AT = new RegExp(process.env['DIB_CRASH_AT'] ?? '');
-const VICTIMS: readonly Victim[] = ['front', 'worker', 'vm'];
+const EVERY: readonly Victim[] = ['worker', 'front'];
 /** Commands that change nothing. */
 const LOOKS = /^(cat|cd|cmp|dmsetup info|losetup --json|lvs|mdadm --detail|mountpoint|readlink|stat|vgs|blockdev --getsize64)/;
 
@@ -72,7 +73,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await judge.close();
   removeProduct(front);
-  process.stdout.write(`${killCount()} kills of device stacks made in a virtual machine\n`);
+  process.stdout.write(`${pictureCount()}; ${killCount()} kills of device stacks made in a virtual machine\n`);
 });
 
 /** One by one: the check of another rig would come between a step and its kill. */
@@ -83,20 +84,29 @@ function sampleOf(example: string): Point[] {
   }));
 }
 
-/** The front right after a write, the others right before it, with its action done; and all in the middle of commands. */
-function allPoints({ writes, steps }: Undisturbed): Point[] {
-  const atWrites = Array.from({ length: writes }, (_, index) =>
-    VICTIMS.map((victim) => {
-      const write = `${victim === 'front' ? 'after' : 'before'}:${index + 1}`;
-      return { name: `write ${write}, ${victim}`, attack: { write, victim } };
-    }),
-  );
+/** Right before a write, with its action done, and right after it; and in the middle of commands. */
+function allPlaces({ writes, steps }: Undisturbed): Place[] {
+  const numbers = Array.from({ length: writes }, (_, index) => index + 1);
+  const atWrites = numbers
+    .flatMap((number) => [`before:${number}`, `after:${number}`])
+    .map((write) => ({ name: write, attack: { write } }));
   const inside = steps
     .filter(({ address, command }) => !address.startsWith('layer.') && !LOOKS.test(command))
-    .map((step) =>
-      VICTIMS.map((victim) => ({ name: `${step.address}: ${step.command}, ${victim}`, attack: during(step, victim) })),
-    );
-  return [...atWrites, ...inside].flat();
+    .map((step) => ({
+      name: `${step.address}: ${step.command}`,
+      attack: during(step),
+      during: `${step.address}: ${step.command}`,
+    }));
+  return [...atWrites, ...inside].filter(({ name }) => AT.test(name));
+}
+
+/** The machine at each place but after a write, where nothing is under way that was not before the next; the others at some. */
+function allKills(places: readonly Place[]): Point[] {
+  const point = ({ name, attack }: Place, victim: Victim) => ({ name: `${name}, ${victim}`, attack: { ...attack, victim } });
+  return [
+    ...places.filter(({ name }) => !name.startsWith('after:')).map((place) => point(place, 'vm')),
+    ...places.filter((_, index) => index % 9 === 0).map((place, index) => point(place, EVERY[index % 2] as Victim)),
+  ];
 }
 
 /** Kills one run. The run whose machine is killed says so, and ends by itself. */
@@ -108,22 +118,14 @@ async function kill(rig: ProductRig, { name, attack }: Point, built: Undisturbed
   expect([name, run.code, errors(run).join('\n')]).toEqual([name, 1, expect.stringMatching(/^DIB_VM_DIED: /)]);
 }
 
-async function explained(name: string, body: Promise<void>): Promise<void> {
-  try {
-    await body;
-  } catch (error) {
-    throw new Error(`after a kill at ${name}: ${(error as Error).message}`, { cause: error });
-  }
-}
-
-describe.each(IN_VM)('kill -9 while %s is made in a virtual machine', (example) => {
+describe.each(IN_VM)('while %s is made in a virtual machine', (example) => {
   let built: Undisturbed;
   beforeAll(async () => {
     built = await buildUndisturbed(example, front, judge);
   });
   afterAll(() => built?.remove());
 
-  it('at a sample of places, one after another', async () => {
+  it('killed with SIGKILL at a sample of places, one after another', async () => {
     await withRig(built, async (rig) => {
       await kill(rig, { name: 'write 1', attack: { write: 'after:1' } }, built);
       for (const point of sampleOf(example)) await kill(rig, point, built);
@@ -132,23 +134,28 @@ describe.each(IN_VM)('kill -9 while %s is made in a virtual machine', (example) 
     });
   });
 
-  it('once, and destroy leaves nothing', async () => {
+  it('killed with SIGKILL once, and destroy leaves nothing', async () => {
     const points = sampleOf(example).filter((_, index) => index % 2 === 0);
     for (const point of points)
       await withRig(built, async (rig) => {
         await kill(rig, point, built);
-        await explained(point.name, expectStackDestroyed(rig, built));
+        await expectOutcome(`a kill at ${point.name}`, 'destroyed', rig, built);
       });
   });
 
   if (FULL) {
-    it('everywhere', async () => {
-      const points = allPoints(built).filter(({ name }) => AT.test(name));
-      for (const [index, point] of points.entries())
+    it('stopped everywhere', async () => {
+      await expectOutcomes(allPlaces(built), built, 'turns', 1);
+    });
+
+    it('killed with SIGKILL everywhere', async () => {
+      const findings = new Findings();
+      for (const [index, point] of allKills(allPlaces(built)).entries())
         await withRig(built, async (rig) => {
           await kill(rig, point, built);
-          await explained(point.name, index % 2 === 0 ? expectStackApplied(rig, built) : expectStackDestroyed(rig, built));
+          await findings.add(`a kill at ${point.name}`, index % 2 === 0 ? 'applied' : 'destroyed', rig, built);
         });
+      findings.expectNone();
     });
   }
 });

@@ -1,27 +1,24 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { needRoot } from '../support/privileges.ts';
 import { bundleProduct, removeProduct } from './support/bundle.ts';
-import { type Attack, forEach, killCount, type ProductRig } from './support/product.ts';
+import { expectOutcomes, Findings, type Outcome, pictureCount } from './support/outcomes.ts';
+import type { Place } from './support/pictures.ts';
+import { type Attack, forEach, killCount } from './support/product.ts';
 import { everyNth, FULL } from './support/selection.ts';
-import { applyOf, expectStackApplied, expectStackDestroyed } from './support/stack-checks.ts';
+import { applyOf } from './support/stack-checks.ts';
 import { OFFLINE } from './support/stack-images.ts';
 import { buildUndisturbed, during, type Undisturbed, withRig } from './support/stack-rigs.ts';
 
-// The disks of examples/ are killed with SIGKILL while they are made: front and worker at writes of the state, and in the middle of what takes long.
-// With DIB_CRASH=full each of them at each, followed by an apply and by a destroy; otherwise by turns, and at every third write. DIB_CRASH_AT=REGEX picks
-// places by name.
+// The disks of examples/ are made as bytes in files, so what a kill leaves is what the files hold at that instant. A run is stopped before and after each
+// write of the state and in the middle of what takes long, its directory is copied, and from each copy an apply and a destroy go on. At a choice of these
+// places front and worker are really killed with SIGKILL. With DIB_CRASH=full at each place, with both outcomes; otherwise at every third write, by turns.
+// DIB_CRASH_AT=REGEX picks places by name.
 
 /** Rigs that run at once. */
-const AT_ONCE = 3;
+const AT_ONCE = 2;
 const AT = new RegExp(process.env['DIB_CRASH_AT'] ?? '');
 const LONG = /^(mkfs|mkswap|mcopy|cryptsetup|fallocate|qemu-img)/;
-
-type Outcome = 'applied' | 'destroyed';
-interface Point {
-  readonly name: string;
-  readonly attack: Attack;
-  readonly outcome: Outcome;
-}
+const VICTIMS = ['worker', 'front'] as const;
 
 let front = '';
 beforeAll(async () => {
@@ -30,74 +27,74 @@ beforeAll(async () => {
 });
 afterAll(() => {
   removeProduct(front);
-  process.stdout.write(`${killCount()} kills of device stacks made offline\n`);
+  process.stdout.write(`${pictureCount()}; ${killCount()} kills of device stacks made offline\n`);
 });
 
-/** Each victim at each place with each outcome, or one of them by turns. */
-function pointsAt(places: readonly { readonly name: string; attack(victim: 'front' | 'worker'): Attack }[]): Point[] {
-  return places.flatMap(({ name, attack }, index) => {
-    const all = (['front', 'worker'] as const).flatMap((victim) =>
-      (['applied', 'destroyed'] as const).map((outcome) => ({
-        name: `${name}, ${victim}, ${outcome}`,
-        attack: attack(victim),
-        outcome,
-      })),
-    );
-    const chosen = FULL ? all : all.filter((_, turn) => turn === index % all.length);
-    return chosen.filter((point) => AT.test(point.name));
-  });
-}
-
-/** The front right after a write, the worker right before it, with its action done. */
-function writesOf({ writes }: Undisturbed) {
-  const all = Array.from({ length: writes }, (_, index) => ({
-    name: `write ${index + 1}`,
-    attack: (victim: 'front' | 'worker') => ({ write: `${victim === 'front' ? 'after' : 'before'}:${index + 1}`, victim }),
-  }));
-  return everyNth(all, 3);
+/** After a write, and right before it, with its action done; or one of them by turns. */
+function writesOf({ writes }: Undisturbed): Place[] {
+  const all = Array.from({ length: writes }, (_, index) => [`before:${index + 1}`, `after:${index + 1}`]);
+  return everyNth(all, 3).flatMap((pair, index) =>
+    pair.filter((_, turn) => FULL || turn === index % 2).map((write) => place(write, { write })),
+  );
 }
 
 /** At once, and of what has several stages later too, in milliseconds. */
-function longStepsOf({ steps }: Undisturbed) {
+function longStepsOf({ steps }: Undisturbed): Place[] {
   return steps
     .filter(({ command }) => LONG.test(command))
-    .flatMap((step) =>
-      (step.command.startsWith('cryptsetup') ? [0, 50, 100, 200, 400] : [0]).map((after) => ({
-        name: `${step.address}: ${step.command} +${after}`,
-        attack: (victim: 'front' | 'worker') => during(step, victim, after),
-      })),
-    );
+    .flatMap((step) => {
+      const command = `${step.address}: ${step.command}`;
+      const moments = command.includes(' cryptsetup ') ? [0, 50, 100, 200, 400] : [0];
+      return moments.map((after) => ({ ...place(`${command} +${after}`, during(step, undefined, after)), during: command }));
+    });
 }
 
-async function killAt(points: readonly Point[], built: Undisturbed, atOnce: number): Promise<void> {
-  await forEach(points, atOnce, (point) => withRig(built, (rig) => killOnce(rig, point, built)));
+function place(name: string, attack: Place['attack']): Place {
+  return { name, attack };
 }
 
-async function killOnce(rig: ProductRig, { name, attack, outcome }: Point, built: Undisturbed): Promise<void> {
-  const run = await rig.run(applyOf(built.image), attack);
-  expect([name, run.killed]).toEqual([name, true]);
-  try {
-    if (outcome === 'applied') await expectStackApplied(rig, built);
-    else await expectStackDestroyed(rig, built);
-  } catch (error) {
-    throw new Error(`after a kill at ${name}: ${(error as Error).message}`, { cause: error });
-  }
+/** One kill, by turns of each victim, with each outcome. */
+async function kill({ name, attack }: Place, turn: number, built: Undisturbed, findings: Findings): Promise<void> {
+  const outcome: Outcome = turn % 4 < 2 ? 'applied' : 'destroyed';
+  const victim: Attack['victim'] = VICTIMS[turn % 2];
+  await withRig(built, async (rig) => {
+    const run = await rig.run(applyOf(built.image), { ...attack, victim });
+    expect([name, run.killed]).toEqual([name, true]);
+    await findings.add(`a kill of the ${victim} at ${name}`, outcome, rig, built);
+  });
 }
 
-describe.each(OFFLINE)('kill -9 while %s is made', (example) => {
+describe.each(OFFLINE)('while %s is made', (example) => {
   let built: Undisturbed;
+  let places: { readonly writes: readonly Place[]; readonly moments: readonly Place[] };
   beforeAll(async () => {
     built = await buildUndisturbed(example, front);
+    expect(built.writes).toBeGreaterThan(45);
+    const chosen = (all: readonly Place[]) => all.filter(({ name }) => AT.test(name));
+    places = { writes: chosen(writesOf(built)), moments: everyNth(chosen(longStepsOf(built)), 2) };
   });
   afterAll(() => built.remove());
 
-  it('at writes of the state', async () => {
-    expect(built.writes).toBeGreaterThan(45);
-    await killAt(pointsAt(writesOf(built)), built, AT_ONCE);
+  it('stopped at writes of the state', async () => {
+    await expectOutcomes(places.writes, built, FULL ? 'both' : 'turns', AT_ONCE);
   });
 
-  it('in the middle of what takes long', async () => {
-    // One by one: the check of another would come between a step and its kill.
-    await killAt(pointsAt(longStepsOf(built)), built, 1);
+  it('stopped in the middle of what takes long', async () => {
+    // One by one: the check of another would come between a step and its picture.
+    await expectOutcomes(places.moments, built, FULL ? 'both' : 'turns', 1);
+  });
+
+  it('killed with SIGKILL at writes of the state', async () => {
+    const kills = places.writes.filter((_, index) => index % 5 === 0);
+    const findings = new Findings();
+    await forEach([...kills.entries()], AT_ONCE, ([turn, each]) => kill(each, turn, built, findings));
+    findings.expectNone();
+  });
+
+  it('killed with SIGKILL in the middle of what takes long', async () => {
+    const kills = places.moments.filter((_, index) => index % (FULL ? 2 : 4) === 0);
+    const findings = new Findings();
+    for (const [turn, each] of kills.entries()) await kill(each, turn, built, findings);
+    findings.expectNone();
   });
 });

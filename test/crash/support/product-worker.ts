@@ -6,10 +6,12 @@ import { runWorker } from '../../../src/engine/worker-process.ts';
 import { deadlyStore } from './deadly-store.ts';
 
 // The worker of the product, but for this: the file `kill` beside image.yaml says at which write of the state it is to be killed,
-// and the file `writes` gets their number. It goes on when the file `killed` says that another was killed. argv: job file.
+// and the file `writes` gets their number. It goes on when the file `killed` says that another was killed, or `pictured` that a picture was taken.
+// argv: job file.
 const [, , jobFile = ''] = process.argv;
 const { paths } = JSON.parse(readFileSync(jobFile, 'utf8')) as Job;
 const order = join(paths.image, 'kill');
+const pictured = join(paths.image, 'pictured');
 const point = existsSync(order) ? readFileSync(order, 'utf8') : '-';
 
 process.exitCode = await runWorker(jobFile, buildRuntime, {
@@ -21,5 +23,6 @@ process.exitCode = await runWorker(jobFile, buildRuntime, {
       point,
       (writes) => writeFileSync(join(paths.image, 'writes'), String(writes)),
       () => existsSync(join(paths.image, 'killed')),
+      () => (existsSync(pictured) ? readFileSync(pictured, 'utf8').split('\n') : []),
     ),
 });

@@ -10,8 +10,10 @@ import { abandonedIn } from '../../support/caches.ts';
 export interface Attack {
   /** `vm`: its virtual machine; the run itself goes on. */
   readonly victim?: 'front' | 'worker' | 'vm' | undefined;
-  /** `before:N` or `after:N`. */
+  /** `before:N` or `after:N`; `each`: the run says `picture_now` at each, and waits until the file `pictured` has a line with its name. */
   readonly write?: string | undefined;
+  /** Gets every line. */
+  readonly onLine?: ((line: Line) => void) | undefined;
   /** The first line that it accepts is the signal to kill. */
   readonly at?: ((line: Line) => boolean) | undefined;
   /** Once the log of that line's action shows such a command. */
@@ -25,6 +27,8 @@ export interface Attack {
 
 export interface Line {
   readonly type: string;
+  /** Of `picture_now`: the write. */
+  readonly at?: string;
   readonly hook?: {
     readonly resource: { readonly addr: string };
     readonly action: string;
@@ -62,6 +66,12 @@ export interface RigOptions {
   readonly parent?: string | undefined;
 }
 
+interface Started {
+  readonly pid: number;
+  readonly ended: Promise<Run>;
+  readonly isOver: () => boolean;
+}
+
 interface Resource {
   readonly address: string;
   readonly status: string;
@@ -92,22 +102,23 @@ export class ProductRig {
   }
 
   /** Starts `dib` with these arguments and gives its process; `ended` settles with what it said. */
-  start(args: readonly string[], attack: Attack = {}): { readonly pid: number; readonly ended: Promise<Run> } {
+  start(args: readonly string[], attack: Attack = {}): Started {
     writeFileSync(join(this.root, 'kill'), attack.write ?? '-');
-    rmSync(join(this.root, 'killed'), { force: true });
+    for (const name of ['killed', 'pictured']) rmSync(join(this.root, name), { force: true });
     const { front, user, environment } = this.#options;
     const become = user === undefined ? [] : ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--init-groups'];
     const [command = '', action = '', ...rest] = [...(attack.prefix ?? []), ...become, process.execPath, front, ...args];
     const env = { PATH: process.env['PATH'], HOME: this.root, DIB_IMAGE_CACHE: this.cache, ...environment };
     const child = spawn(command, [action, ...rest], { cwd: this.root, env, stdio: ['ignore', 'pipe', 'pipe'] });
     const pid = child.pid ?? 0;
+    const isOver = () => child.exitCode !== null;
     const lines: Line[] = [];
     let [stderr, killed, aimed] = ['', false, false];
     child.stderr.on('data', (chunk) => {
       stderr += chunk;
     });
     const kill = () => {
-      if (child.exitCode !== null) return;
+      if (isOver()) return;
       if (attack.act !== undefined) return attack.act(pid);
       const victims = victimsOf(attack, pid);
       killed = victims.length > 0;
@@ -118,15 +129,16 @@ export class ProductRig {
     createInterface({ input: child.stdout }).on('line', (text) => {
       const line = JSON.parse(text) as Line;
       lines.push(line);
+      attack.onLine?.(line);
       if (aimed || (line.type !== 'kill_now' && attack.at?.(line) !== true)) return;
       aimed = true;
       if (attack.after === undefined && attack.command === undefined) kill();
-      else void moment(attack, line, () => child.exitCode !== null).then(kill);
+      else void moment(attack, line, isOver).then(kill);
     });
     const ended = new Promise<Run>((resolve) => {
       child.on('close', (code, signal) => resolve({ code, signal, lines, stderr, killed }));
     });
-    return { pid, ended };
+    return { pid, ended, isOver };
   }
 
   async run(args: readonly string[], attack: Attack = {}): Promise<Run> {
@@ -157,20 +169,34 @@ export class ProductRig {
     while (this.processes().length > 0) await delay(10);
   }
 
-  /** Processes with this directory in their command line or, when it is mounted in a namespace of theirs, among their mounts. */
+  /**
+   * Processes of runs, with this directory in their command line or, when it is mounted in a namespace of theirs, among their mounts: what
+   * descends from this process, or was left behind by it. Somebody else may look into the directory, too.
+   */
   processes(): string[] {
     const own = readFileSync('/proc/self/mountinfo', 'utf8');
-    return readdirSync('/proc')
+    const found = readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-      .flatMap((name) => {
+      .flatMap((name): [number, string][] => {
         try {
           const line = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ');
           const mounts = own.includes(this.root) ? '' : readFileSync(`/proc/${name}/mountinfo`, 'utf8');
-          return line.includes(this.root) || mounts.includes(this.root) ? [`${name} ${line}`] : [];
+          return line.includes(this.root) || mounts.includes(this.root) ? [[Number(name), `${name} ${line}`]] : [];
         } catch {
           return [];
         }
       });
+    const all = new Set(found.map(([pid]) => pid));
+    const above = new Set(ancestorsOf(process.pid));
+    const isOurs = (pid: number) => {
+      const parents = ancestorsOf(pid);
+      const left = parents.slice(
+        0,
+        parents.findIndex((parent) => above.has(parent)),
+      );
+      return parents.includes(process.pid) || left.every((parent) => all.has(parent));
+    };
+    return found.filter(([pid]) => isOurs(pid)).map(([, text]) => text);
   }
 
   loops(): string[] {
@@ -207,7 +233,7 @@ export class ProductRig {
   /** Names beside image.yaml that a build made. */
   products(): string[] {
     const files = Object.keys(this.#options.files ?? {});
-    const ours = new Set(['image.yaml', 'kill', 'killed', 'writes', '.dib', 'cache', ...files]);
+    const ours = new Set(['image.yaml', 'kill', 'killed', 'pictured', 'writes', '.dib', 'cache', ...files]);
     return readdirSync(this.root)
       .filter((name) => !ours.has(name))
       .sort();
@@ -237,7 +263,7 @@ export class ProductRig {
 }
 
 /** Waits until the log of the line's action shows the command, and then some milliseconds; not longer than the run. */
-async function moment({ command, after = 0 }: Attack, { hook }: Line, isOver: () => boolean): Promise<void> {
+export async function moment({ command, after = 0 }: Attack, { hook }: Line, isOver: () => boolean): Promise<void> {
   const log = hook?.log ?? '';
   const isShown = () => command === undefined || (existsSync(log) && command.test(readFileSync(log, 'utf8')));
   while (!isShown() && !isOver()) await delay(2);
@@ -258,6 +284,16 @@ function virtualMachines(pid: number): number[] {
     });
   } catch {
     // One that ended meanwhile.
+    return [];
+  }
+}
+
+/** The parent of a process, its parent, and so on. */
+function ancestorsOf(pid: number): number[] {
+  try {
+    const parent = Number(/^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+    return parent > 0 ? [parent, ...ancestorsOf(parent)] : [];
+  } catch {
     return [];
   }
 }

@@ -32,7 +32,7 @@ interface Shape {
 
 const SHAPES: Readonly<Record<string, Shape>> = {
   lvm: { always: true, sizes: { '3GiB': '136MiB', '64MiB': '16MiB', '1536MiB': '48MiB', '256MiB': '16MiB', '128MiB': '8MiB' } },
-  luks: { sizes: { '2GiB': '112MiB', '64MiB': '16MiB', '256MiB': '16MiB', '1400MiB': '56MiB' } },
+  luks: { sizes: { '2GiB': '96MiB', '64MiB': '16MiB', '256MiB': '16MiB', '1400MiB': '40MiB' } },
   'luks-lvm': { sizes: { '2GiB': '128MiB', '64MiB': '16MiB', '256MiB': '16MiB', '1500MiB': '72MiB' } },
   'multi-disk': { sizes: { '2GiB': '72MiB', '64MiB': '16MiB', '512MiB': '24MiB' } },
   'separate-partitions-mbr': { sizes: { '2GiB': '96MiB', '256MiB': '16MiB', '1400MiB': '40MiB', '64MiB': '8MiB' } },
