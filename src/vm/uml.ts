@@ -14,6 +14,9 @@ import { COMPILER, findUml, UML_MODULES } from './uml-kernel.ts';
 /** Programs with the setuid bit that commands in the machine run; see `copyWithoutBits`. */
 const SETUID_PROGRAMS = ['mount', 'umount'];
 
+const AGENT = fileURLToPath(new URL('../../libexec/vm-agent', import.meta.url));
+const STATE_LIBRARY = fileURLToPath(new URL('../../libexec/uml-extended-state.c', import.meta.url));
+
 /** Lines of the console that are kept: a panic with its trace. */
 const CONSOLE_LINES = 60;
 
@@ -73,9 +76,8 @@ async function start(options: VmOptions, onLine: (line: string) => void): Promis
 async function preloadFor(directory: string, runner: Runner): Promise<readonly string[]> {
   const found = await findUml();
   if (!found.ok || !found.kernel.smallState) return [];
-  const source = shipped('uml-extended-state.c');
   const library = './extended-state.so';
-  await runner.run({ argv: [COMPILER, '-shared', '-fPIC', '-O1', '-nostdlib', '-o', library, source], cwd: directory });
+  await runner.run({ argv: [COMPILER, '-shared', '-fPIC', '-O1', '-nostdlib', '-o', library, STATE_LIBRARY], cwd: directory });
   return ['env', `LD_PRELOAD=${library}`];
 }
 
@@ -94,7 +96,7 @@ function kernelArguments(options: VmOptions, programs: string): string[] {
     'rootfstype=hostfs',
     'rootflags=/',
     'rw',
-    `init=${quoteParameter(shipped('vm-agent'))}`,
+    `init=${quoteParameter(AGENT)}`,
     `mem=${options.memory}M`,
     'panic=-1',
     'con=null',
@@ -108,11 +110,6 @@ function kernelArguments(options: VmOptions, programs: string): string[] {
     `DIB_MODULES=${UML_MODULES}`,
     `DIB_HOST=${HOST_FILES}`,
   ];
-}
-
-/** A program that comes with dib. */
-function shipped(name: string): string {
-  return fileURLToPath(new URL(`../../libexec/${name}`, import.meta.url));
 }
 
 /** A value with spaces as the kernel's command line has it: Documentation/admin-guide/kernel-parameters. There is no way to write a quote. */

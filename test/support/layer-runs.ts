@@ -34,6 +34,7 @@ export function layerBench(): Bench {
   chmodSync(directory, 0o755);
   const tsc = join(TOP, 'node_modules/.bin/tsc');
   execFileSync(tsc, ['--noCheck', '--project', join(TOP, 'tsconfig.json'), '--outDir', join(directory, 'dist')], { cwd: TOP });
+  cpSync(join(TOP, 'src/exec/tools.json'), join(directory, 'dist/exec/tools.json'));
   writeFileSync(join(directory, 'package.json'), '{"type":"module"}\n');
   symlinkSync(join(TOP, 'node_modules'), join(directory, 'node_modules'));
   for (const name of ['libexec', 'test/support']) cpSync(join(TOP, name), join(directory, name), { recursive: true });

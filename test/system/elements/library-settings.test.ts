@@ -36,6 +36,7 @@ const settings = {
       'debootstrap',
       'dhcp-all-interfaces',
       'dib-python',
+      'dib-run-parts',
       'disable-nouveau',
       'disable-selinux',
       'dkms',
@@ -292,6 +293,10 @@ describe('shipped elements with settings, in an image', () => {
 
   test('debian: programs that people expect on a machine', () => {
     for (const name of ['curl', 'file', 'less', 'rsync', 'sudo']) expect(entry(`usr/bin/${name}`), name).toBeDefined();
+  });
+
+  test('dib-run-parts: for scripts of the running system, too', () => {
+    expect(entry('usr/local/bin/dib-run-parts')).toMatch(/^100755 0:0 /);
   });
 
   test('docker: its engine', () => {

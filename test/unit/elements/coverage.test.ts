@@ -113,7 +113,7 @@ function isJustDependencies(element: string): boolean {
   return own.length === 0 && dependencies(element).length > 0;
 }
 
-/** Says something to people, and changes no image. */
+/** Decides which outputs are made, and changes nothing in the image: test/unit/plan/no-final-image.test.ts. */
 const MARKERS = ['no-final-image'];
 
 describe('shipped elements', () => {
