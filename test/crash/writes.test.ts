@@ -11,7 +11,6 @@ import {
   type Reference,
 } from './support/checks.ts';
 import { tinyImage } from './support/images.ts';
-import { Album } from './support/pictures.ts';
 import { type Attack, forEach, killCount, ProductRig } from './support/product.ts';
 import { everyNth } from './support/selection.ts';
 
@@ -87,24 +86,7 @@ async function killApplies(kills: readonly Attack[], args: readonly string[], re
 describe('kill -9 at writes of the state', () => {
   it('of an offline apply: the next apply finishes the image, or destroy leaves nothing', async () => {
     expect(writes.offline).toBeGreaterThan(30);
-    await killApplies([{ write: 'after:7' }, { write: `after:${writes.offline - 7}` }], [], offline);
-    // What a kill leaves of it is what its files hold at that instant: one run shows it at all places.
-    await withRig(async (rig) => {
-      const album = new Album(rig);
-      try {
-        const places = attacks(writes.offline, 'front').map((attack) => ({ name: String(attack.write), attack }));
-        const { run, pictures } = await album.take(APPLY, places);
-        expectSuccess(run);
-        expect(pictures.map(({ name }) => name)).toEqual(places.map(({ name }) => name));
-        for (const [index, picture] of pictures.entries()) {
-          await album.restore(picture);
-          if (index % 2 === 0) await expectApplied(rig, offline);
-          else await expectDestroyed(rig);
-        }
-      } finally {
-        album.remove();
-      }
-    });
+    await killApplies(attacks(writes.offline, 'front'), [], offline);
   });
 
   it('of an attached apply', async () => {
