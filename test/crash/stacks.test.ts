@@ -85,14 +85,14 @@ describe.each(OFFLINE)('while %s is made', (example) => {
   });
 
   it('killed with SIGKILL at writes of the state', async () => {
-    const kills = places.writes.filter((_, index) => index % 5 === 0);
+    const kills = places.writes.filter((_, index) => index % (FULL ? 5 : 7) === 0);
     const findings = new Findings();
     await forEach([...kills.entries()], AT_ONCE, ([turn, each]) => kill(each, turn, built, findings));
     findings.expectNone();
   });
 
   it('killed with SIGKILL in the middle of what takes long', async () => {
-    const kills = places.moments.filter((_, index) => index % (FULL ? 2 : 4) === 0);
+    const kills = places.moments.filter((_, index) => index % (FULL ? 2 : 5) === 0);
     const findings = new Findings();
     for (const [turn, each] of kills.entries()) await kill(each, turn, built, findings);
     findings.expectNone();

@@ -10,7 +10,7 @@ import { type Built, withRig } from './stack-rigs.ts';
 export type Outcome = 'applied' | 'destroyed';
 
 /** Pictures of one run: all of them lie on the disk at once. */
-const AT_MOST = 16;
+const AT_MOST = 24;
 
 /** Characters of what was found in place of what was expected. */
 const SHOWN = 2000;
