@@ -64,14 +64,14 @@ const SAMPLES: Readonly<Record<string, readonly (readonly [address: string, comm
 };
 
 let front = '';
-let judge: Judge;
+let judge: Judge | undefined;
 beforeAll(async () => {
   needRoot();
   front = await bundleProduct();
   judge = await Judge.open();
 });
 afterAll(async () => {
-  await judge.close();
+  await judge?.close();
   removeProduct(front);
   process.stdout.write(`${pictureCount()}; ${killCount()} kills of device stacks made in a virtual machine\n`);
 });
