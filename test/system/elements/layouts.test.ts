@@ -5,12 +5,10 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { Project } from '../cli/project.ts';
 
 const TINY = fileURLToPath(new URL('../../crash/elements', import.meta.url));
-const MIB = 1 << 20;
 const TYPES = {
   bios: '21686148-6449-6E6F-744E-656564454649',
   efi: 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B',
   linux: '0FC63DAF-8483-4772-8E79-3D69D8477DE4',
-  lvm: 'E6D6D379-F507-44C2-A23C-238F2A3DF928',
 };
 
 interface Partition {
@@ -102,26 +100,5 @@ describe('block-device-mbr, block-device-gpt, block-device-efi, block-device-efi
       // BPB_BytsPerSec (Microsoft, FAT: General Overview of On-Disk Format).
       expect(made.bytes(esp.start + 11, 2).readUInt16LE()).toBe(sector);
     }
-  });
-});
-
-/** Its file systems have to be mounted to be filled. */
-const ELEMENTS_WITH_XFS = ['block-device-efi-lvm'] as const;
-
-describe('in the virtual machine, as xfs is filled by a kernel only', () => {
-  test.each(ELEMENTS_WITH_XFS)('block-device-efi-lvm: three volumes of the group have xfs', (element) => {
-    const made = make(element);
-    const partitions = made.partitions('gpt');
-    expect(partitions.map(({ type }) => type)).toEqual([TYPES.efi, TYPES.bios, TYPES.lvm]);
-    const { start, size } = partitions[2] as Partition;
-    expect(size).toBe(40_000_000_000 - (40_000_000_000 % MIB));
-    expect(made.bytes(start + 512, 8).toString()).toBe('LABELONE');
-    const text = made.bytes(start, MIB).toString('latin1');
-    const first = Number(/pe_start = (\d+)/.exec(text)?.[1]) * 512;
-    const extent = Number(/extent_size = (\d+)/.exec(text)?.[1]) * 512;
-    const volumes = [...text.matchAll(/(lv_\w+) \{[\s\S]*?extent_count = (\d+)[\s\S]*?"pv\d*",\s*(\d+)/g)];
-    expect(volumes.map((match) => match[1])).toEqual(['lv_root', 'lv_var', 'lv_home']);
-    const labels = volumes.map((match) => made.blkid(start + first + Number(match[3]) * extent));
-    expect(labels).toMatchObject([{ TYPE: 'xfs', LABEL: 'img-rootfs' }, { TYPE: 'xfs' }, { TYPE: 'xfs' }]);
   });
 });
