@@ -118,6 +118,7 @@ test('without a terminal: a program in place of the shell, or a refusal before a
 test('dib shell: in a finished layer, what it writes is thrown away, its exit status is passed on, and nothing is left after kill -9', async () => {
   project.hook('tiny', 'install.d/50-tiny', 'echo built >/etc/tiny');
   project.hook('tiny', 'finalise.d/50-tiny', 'echo last >/etc/last');
+  project.destroy();
   const none = project.run(['shell'], { status: 1 });
   expect(none.stderr).toContain('There is no built layer layer.finalise');
   project.apply();
