@@ -48,9 +48,10 @@ async function runAll() {
   const boots = readdirSync(join(TOP, 'test/boot')).filter((name) => name.endsWith('.test.ts'));
   const queue = [
     { name: 'cli', only: ['--project', 'system', 'test/system/cli/'] },
-    { name: 'crash', only: ['--project', 'crash'] },
     { name: 'vm', only: ['--project', 'vm'] },
-    { name: 'elements', only: ['--project', 'system', 'test/system/elements/', 'test/system/distros/'] },
+    { name: 'elements', only: ['--project', 'system', 'test/system/elements/'] },
+    { name: 'crash', only: ['--project', 'crash'] },
+    { name: 'distros', only: ['--project', 'system', 'test/system/distros/'] },
     { name: 'system', only: ['--project', 'system', '--exclude', 'test/system/{cli,elements,distros}/**'] },
     ...boots.map((file) => ({ name: `boot ${file.split('.')[0]}`, only: ['--project', 'boot', `test/boot/${file}`] })),
   ];
