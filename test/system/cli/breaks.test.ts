@@ -132,7 +132,9 @@ test('dib shell: in a finished layer, what it writes is thrown away, its exit st
   const unknown = project.run(['shell', '--layer', 'layer.instal'], { status: 1 });
   expect(unknown.stderr).toContain('Did you mean layer.install?');
   const prompt = '(layer.finalise) / # ';
-  const talked = onTerminal(['shell'], [prompt, 'sleep 1000\n', 'sleep 1000', '\x03', prompt, 'exit 3\n']);
+  // What it prints is not in what is typed: only then does it surely run.
+  const sleeper = `sh -c 'echo "still $((40 + 2))"; exec sleep 1000'\n`;
+  const talked = onTerminal(['shell'], [prompt, sleeper, 'still 42', '\x03', prompt, 'exit 3\n']);
   expect(talked.status, talked.text).toBe(3);
   const running = project.start(['shell', '--', 'sh', '-c', 'echo ready; exec sleep 16180']);
   await running.until(/ready/);
