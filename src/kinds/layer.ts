@@ -1,6 +1,6 @@
-import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { DistroConfig, ImageConfig } from '../config/image.ts';
 import { fail } from '../diagnostics/errors.ts';
 import { debianArchitecture } from '../distros/architectures.ts';
@@ -14,7 +14,7 @@ import type { Building, LayerCache } from '../rootfs/cache.ts';
 import { type CachedLayer, layersDirectory, readLayer } from '../rootfs/cache-layout.ts';
 import { checkExtraOutputs, makeExtraOutputs } from '../rootfs/extra-outputs.ts';
 import type { LayoutFacts } from '../rootfs/hook-environment.ts';
-import { directoryInside, resolveInside, writeInside } from '../rootfs/inside.ts';
+import { resolveInside } from '../rootfs/inside.ts';
 import { packagePool } from '../rootfs/package-pool.ts';
 import { INITRAMFS_COMMAND, type PhaseOptions, type PhaseStep, runSteps, type ShellRequest } from '../rootfs/phases.ts';
 import type { Snapshotter } from '../rootfs/snapshot.ts';
@@ -22,6 +22,7 @@ import type { LayerOutputs } from '../rootfs/tree.ts';
 import { measureTree } from '../rootfs/usage.ts';
 import { jsonDigest } from '../util/hash.ts';
 import { bootstrapCommands, bootstrapRequirements, fillTree } from './bootstrap.ts';
+import { purge, writeIdentity } from './finish-tree.ts';
 import { type ActionContext, type KeyDocument, type Kind, type Requirement, UNKNOWN } from './kind.ts';
 import {
   type BootstrapInputs,
@@ -223,7 +224,7 @@ async function buildSteps(
       phaseOptions(inputs, below, snapshot.root, scratch, building, context, runtime),
       context,
     );
-    if (last) purge(snapshot.root, runtime);
+    if (last) purge(snapshot.root, leftoversOf(runtime));
     tellUndeclared(checkExtraOutputs(extraOutputs, last ? declaredFiles(runtime) : [], context.address), context);
     if (inputs.layer === 'root') requireTree(snapshot.root, context.address);
     if (last) usage = measureTree(snapshot.root, mountPointsOf(runtime.layout));
@@ -240,6 +241,11 @@ async function buildSteps(
     below,
   };
   return await runtime.cache.commit(building, layer, context.renew);
+}
+
+function leftoversOf({ elementSet, image }: LayerRuntime): readonly string[] {
+  const native = nativeDistro(elementSet, image);
+  return (native === undefined ? undefined : knownDistro(native.name))?.leftovers ?? [];
 }
 
 /** Names of the files that elements make for the user. */
@@ -350,46 +356,6 @@ function sourcesChanged(sources: readonly string[], base: string, root: string):
       .join('');
   };
   return sources.some((path) => content(resolveInside(base, path)) !== content(resolveInside(root, path)));
-}
-
-/** /etc/hostname, /etc/fstab and its like. */
-function writeIdentity(root: string, inputs: StepsInputs): void {
-  if (inputs.hostname !== undefined) writeInside(root, 'etc', 'hostname', `${inputs.hostname}\n`);
-  for (const [path, text] of Object.entries(inputs.systemFiles ?? {})) {
-    writeInside(root, dirname(path).slice(1), basename(path), text);
-  }
-}
-
-/** Takes out what belongs to the build: temporary files, contents of logs, package lists and caches. */
-function purge(root: string, runtime: LayerRuntime): void {
-  const empty = (path: string) => {
-    const directory = directoryInside(root, path);
-    if (directory === undefined) return;
-    for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true, force: true });
-  };
-  for (const path of ['tmp', 'var/tmp', 'run']) empty(path);
-  const native = nativeDistro(runtime.elementSet, runtime.image);
-  const distro = native === undefined ? undefined : knownDistro(native.name);
-  for (const path of distro?.leftovers ?? []) {
-    if (!path.includes('*')) {
-      empty(path);
-      continue;
-    }
-    const directory = directoryInside(root, dirname(path));
-    const suffix = basename(path).slice(1);
-    if (directory === undefined) continue;
-    for (const name of readdirSync(directory)) if (name.endsWith(suffix)) rmSync(join(directory, name));
-  }
-  const logs = directoryInside(root, 'var/log');
-  if (logs !== undefined) truncateLogs(logs);
-}
-
-function truncateLogs(directory: string): void {
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    const path = join(directory, entry.name);
-    if (entry.isDirectory()) truncateLogs(path);
-    else if (entry.isFile() && statSync(path).size > 0) truncateSync(path);
-  }
 }
 
 function requireTree(root: string, address: string): void {
