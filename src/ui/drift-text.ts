@@ -28,14 +28,16 @@ function paragraph(change: ResourceChange, colour: ChalkInstance): string {
   if (change.change.after === null) return `${head}\n${colour.red('  -')}${description === '' ? '' : ` ${description}`}`;
   const lines = differences(change.change.before ?? {}, change.change.after).flatMap(({ path, before, after }) => {
     const name = path.replace(/^(outputs|stamp)\./, '');
-    const texts = Array.isArray(after) ? after.map(shown) : [`${shown(before)} -> ${shown(after)}`];
+    const one = (value: Json | undefined): string => shown(name, value);
+    const texts = Array.isArray(after) ? after.map(one) : [`${one(before)} -> ${one(after)}`];
     return texts.map((text) => `${colour.yellow('  ~')} ${name}: ${text}`);
   });
   return [head, ...lines].join('\n');
 }
 
-/** Of an attachment, the device or mount point; the rest of it says how it is found again. */
-function shown(value: Json | undefined): string {
+/** Of an attachment, the device or mount point; the rest of it says how it is found again. A time as a date. */
+function shown(name: string, value: Json | undefined): string {
+  if (name === 'mtime' && typeof value === 'number') return new Date(value).toISOString();
   const { device, target } = (value ?? {}) as { readonly device?: Json; readonly target?: Json };
   const told = device ?? target ?? value;
   return told === undefined ? 'null' : JSON.stringify(told);

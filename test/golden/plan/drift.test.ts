@@ -109,6 +109,16 @@ describe('what changed outside of dib', () => {
     await expect(told(unmoved)).toMatchFileSnapshot('expected/refresh-only-nothing.txt');
   });
 
+  test('a time is told as a date', async () => {
+    const found = { outputs: { size: 1000, sha256: 'd'.repeat(64), mtime: 1_700_000_001_500 } };
+    const presence: Readonly<Record<string, Presence>> = {
+      'output.qcow2': { state: 'drifted', reason: '/images/web/web.qcow2 was changed', found },
+    };
+    const request = { past: await built(), image: IMAGE, kinds: probedKinds(presence), paths: PATHS, dibVersion: '0.0.0' };
+    const plan = await makeRefreshPlan({ ...request, host: hostFiles(machine()) });
+    expect(told(plan)).toContain('  ~ mtime: 2023-11-14T22:13:20.000Z -> 2023-11-14T22:13:21.500Z\n');
+  });
+
   test('in the plan of destroy: what has to be stopped, known or not, and what is not ours to stop', async () => {
     const past = await built(attached);
     const devices = { ...MACHINE.devices, sda: {}, md1: { on: ['loop5', 'sda'], md: ['raid1', '0'] as const } };
