@@ -1,5 +1,6 @@
 import { quoted } from '../diagnostics/printable.ts';
 import type { BlockDevices, DeviceNode, Mkfs } from './devices.ts';
+import { fileCipher } from './luks-cipher.ts';
 import { offlineCapable } from './offline.ts';
 
 /** Disks that are made together: those that a RAID or a volume group joins. */
@@ -111,10 +112,9 @@ function kernelNeeds(devices: BlockDevices): readonly KernelNeed[] {
       });
   }
   withOptions('lvs', devices.lvs);
-  for (const { name, base } of devices.luks) {
-    // cryptsetup takes what begins with a LUKS header for a device that is encrypted already.
-    if (devices.luks.some((outer) => outer.name === base))
-      needs.push({ on: name, reason: `luks.${name}: cryptsetup encrypts no container in place that holds another` });
+  for (const { name, cipher, keySize } of devices.luks) {
+    if (fileCipher(cipher, keySize) === undefined)
+      needs.push({ on: name, reason: `luks.${name}: the kernel encrypts with ${cipher} and a key of ${keySize} bits` });
   }
   for (const mkfs of devices.filesystems) {
     const capability = offlineCapable({ type: mkfs.type, mounted: isMounted(devices, mkfs) });

@@ -8,7 +8,7 @@ import type { SourceRange } from '../diagnostics/diagnostic.ts';
 import type { JsonObject } from '../util/json.ts';
 import { bootloaderPlace } from './bootloader-place.ts';
 import { DeviceGraph, type DeviceGraphInput, resource } from './device-graph.ts';
-import type { Later } from './disk-inputs.ts';
+import type { ContainerContent, Later } from './disk-inputs.ts';
 import type { ExistingDiskInputs } from './existing-disk-inputs.ts';
 import { type Filesystem, filesystemResources, filesystemsOf, isCopied, TREE } from './filesystem-graph.ts';
 import { type Resource, UNKNOWN } from './kind.ts';
@@ -45,7 +45,7 @@ export function diskResources(input: DiskGraphInput): Resource[] {
     ...devices.tables.flatMap((table) => tableResources(table, graph)),
     ...stackResources(graph, input.keyFingerprints ?? {}),
     ...filesystemResources(filesystems, input, graph),
-    ...encryptResources(graph, containerWriters(graph)),
+    ...encryptResources(graph, containerContents(graph)),
     ...boot,
     ...outputResources(graph, filesystems, boot, input),
   ]);
@@ -120,21 +120,24 @@ function partitionResource(partition: Partition, table: string, graph: DeviceGra
   return resource('partition', partition.name, inputs, [disk, table], about, graph.source(partition.pointer));
 }
 
-/** By name of a LUKS container: addresses of what writes into it while it is made offline. */
-function containerWriters(graph: DeviceGraph): Map<string, string[]> {
+/** By name of a LUKS container: what is written into it while it is made offline; of another one in it, that one. */
+function containerContents(graph: DeviceGraph): Map<string, ContainerContent[]> {
   const { luks, vgs, pvs, filesystems } = graph.devices;
-  const inside = (device: string, container: string) => device !== container && graph.withBelow(device).has(container);
+  const holds = (container: string, device: string) => graph.withBelow(device).has(container);
   return new Map(
     luks.map(({ name }) => {
-      const holds = (device: string) => device === name || inside(device, name);
+      const inner = luks.filter((other) => other.name !== name && holds(name, other.name));
+      const holdsItself = (device: string) => holds(name, device) && !inner.some((other) => holds(other.name, device));
       return [
         name,
         [
-          ...filesystems.filter(({ base }) => holds(base)).map((mkfs) => `mkfs.${mkfs.name}`),
+          ...filesystems
+            .filter(({ base }) => holdsItself(base))
+            .map((mkfs) => ({ address: `mkfs.${mkfs.name}`, type: mkfs.type })),
           ...vgs
-            .filter((group) => pvs.some((pv) => group.base.includes(pv.name) && holds(pv.base)))
-            .map((group) => `vgs.${group.name}`),
-          ...luks.filter((other) => inside(other.name, name)).map((other) => `encrypt.${other.name}`),
+            .filter((group) => pvs.some((pv) => group.base.includes(pv.name) && holdsItself(pv.base)))
+            .map((group) => ({ address: `vgs.${group.name}` })),
+          ...inner.map((other) => ({ address: `encrypt.${other.name}` })),
         ],
       ];
     }),

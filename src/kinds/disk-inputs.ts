@@ -144,6 +144,15 @@ export interface EncryptInputs extends JsonObject {
   /** Address of the device that holds it. */
   readonly device: string;
   readonly header: LuksHeader;
+  readonly content: readonly ContainerContent[];
+}
+
+/** Something that is written into a LUKS container. */
+export interface ContainerContent extends JsonObject {
+  /** Of `mkfs`, `vgs` or `encrypt`. */
+  readonly address: string;
+  /** Of a file system. */
+  readonly type?: FilesystemType | undefined;
 }
 
 /** Inputs of `pvs.NAME`. */

@@ -1,18 +1,21 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { fail } from '../diagnostics/errors.ts';
 import { quotedPath } from '../diagnostics/printable.ts';
 import type { JsonObject } from '../util/json.ts';
-import { changeKeyCommand, encryptFileCommand, PASSING_KEY_BYTES, REDUCE_BYTES } from './cryptsetup-commands.ts';
+import { keyPipeCommand, luksFormatFileCommand } from './cryptsetup-commands.ts';
 import { statOrUndefined, syncParent } from './disk-file.ts';
-import type { DeviceOutputs, EncryptInputs, FileExtent, LuksHeader } from './disk-inputs.ts';
-import { clearExtents, clearRecordedExtents, copyIntoExtents, extentsOf } from './extents.ts';
-import type { ActionContext, Kind } from './kind.ts';
+import type { ContainerContent, DeviceOutputs, EncryptInputs, FileExtent } from './disk-inputs.ts';
+import { freeBlocksCommand } from './ext-free.ts';
+import { clearRecordedExtents, extentsOf } from './extents.ts';
+import type { ActionContext, Kind, Requirement } from './kind.ts';
 import { probeHeader } from './luks.ts';
-import { cipherFile, isSealed, plainFile } from './luks-file.ts';
+import { isSealed, plainFile } from './luks-file.ts';
+import { usedRanges } from './luks-used.ts';
+import { writeContainer } from './luks-write.ts';
+import { isExt } from './mkfs-commands.ts';
 import type { KeyAccess } from './secret-keys.ts';
 
-interface EncryptOutputs extends JsonObject {
+export interface EncryptOutputs extends JsonObject {
   /** What destroy clears: the container. */
   readonly container: readonly FileExtent[];
   /** The content's file, now empty. */
@@ -20,21 +23,18 @@ interface EncryptOutputs extends JsonObject {
 }
 
 /**
- * Offline: encrypts what was written into a container and puts it into the device that holds it. cryptsetup does it in the content's file
- * itself, which is faster than a copy and leaves nothing in clear.
+ * Offline: encrypts what was written into a container, from the content's file straight into the device that holds it. The content stays whole until the
+ * container is, so that an interrupted run is repeated from here.
  */
 export function encrypt({ secrets }: KeyAccess): Kind {
   return {
     kind: 'encrypt',
     interruptible: true,
-    pool: 'io',
-    requires: () => [
-      { need: 'tool', name: 'cryptsetup', package: 'cryptsetup-bin', why: 'encrypts the content of LUKS containers' },
-      { need: 'tool', name: 'fallocate', package: 'util-linux', why: 'clears parts of the disk file' },
-    ],
+    requires: (inputs) => requirements(inputs as EncryptInputs),
     commands(inputs) {
-      const { header } = inputs as EncryptInputs;
-      return [encryptFileCommand(header, '<content>'), changeKeyCommand(header, '<content>')];
+      const { header, content } = inputs as EncryptInputs;
+      const filesystems = content.filter(isMeasured).map(({ address }) => freeBlocksCommand(`<${address}>`));
+      return [...filesystems, keyPipeCommand('<volume key>'), luksFormatFileCommand(header, '<header>', '<volume key>')];
     },
     needsDetached: () => true,
 
@@ -46,7 +46,7 @@ export function encrypt({ secrets }: KeyAccess): Kind {
     },
 
     async create(inputs, context): Promise<EncryptOutputs> {
-      const { luks, device, header } = inputs as EncryptInputs;
+      const { luks, device, header, content } = inputs as EncryptInputs;
       const name = luks.slice('luks.'.length);
       const container = extentsOf(context.outputs(device));
       if (container === undefined) throw new Error(`${device} is no file`);
@@ -58,18 +58,14 @@ export function encrypt({ secrets }: KeyAccess): Kind {
         (await probeHeader(container, header.uuid)).state === 'present'
       )
         return { container, plain };
-      const key = await secrets.key(name);
-      const cipher = cipherFile(context.paths, name);
+      await needContent(plain, size, name, context);
       try {
-        await encryptContent({ name, size, header, cipher }, key, context);
-        await clearExtents(context, container);
-        await copyIntoExtents(
-          cipher,
-          container,
-          container.reduce((sum, { length }) => sum + length, 0),
-        );
-      } finally {
-        await rm(cipher, { force: true });
+        const used = await usedRanges(plain, size, content, context);
+        await writeContainer({ header, container, plain, size, used }, await secrets.key(name), context);
+      } catch (error) {
+        // Where it was the builder's disk that is full, not even the state can be written before there is room again.
+        await clearRecordedExtents(context, container).catch(() => {});
+        throw error;
       }
       await (await open(plain, 'w', 0o600)).close();
       await syncParent(plain);
@@ -78,60 +74,34 @@ export function encrypt({ secrets }: KeyAccess): Kind {
 
     async destroy(recorded, context) {
       const { container } = recorded.outputs as Partial<EncryptOutputs>;
-      await rm(cipherFile(context.paths, recorded.name), { force: true });
       if (container !== undefined) await clearRecordedExtents(context, container);
     },
   };
 }
 
-interface Content {
-  readonly name: string;
-  /** Bytes. */
-  readonly size: number;
-  readonly header: LuksHeader;
-  readonly cipher: string;
+/** Whether the free space of something in a container is asked for. */
+function isMeasured({ type }: ContainerContent): boolean {
+  return type !== undefined && isExt(type);
 }
 
-async function encryptContent({ name, size, header, cipher }: Content, key: Uint8Array, context: ActionContext): Promise<void> {
-  const plain = plainFile(context.paths, name);
-  if ((await statOrUndefined(plain))?.size !== size) {
-    fail({
-      code: 'DIB_LUKS_CONTENT_MISSING',
-      summary: `The content of the LUKS container is not in ${quotedPath(plain)}`,
-      detail: 'It is encrypted already, or something else removed it.',
-      help: `Make the container anew: \`dib apply --replace luks.${name}\`.`,
-      address: context.address,
-    });
-  }
-  // From here on it is no content any more: if this is interrupted, the next plan finds none and makes it anew.
-  await rename(plain, cipher);
-  await syncParent(cipher);
-  const handle = await open(cipher, 'r+');
-  const length = size + REDUCE_BYTES;
-  await handle.truncate(length).finally(() => handle.close());
-  await reserve(cipher, length, context);
-  // cryptsetup keeps the header in a file of its working directory meanwhile.
-  await mkdir(context.paths.scratch, { recursive: true });
-  const passing = randomBytes(PASSING_KEY_BYTES);
-  await context.run({ ...encryptFileCommand(header, cipher), input: passing, cwd: context.paths.scratch });
-  await context.run({ ...changeKeyCommand(header, cipher), input: Buffer.concat([passing, key]) });
+function requirements({ content }: EncryptInputs): readonly Requirement[] {
+  const needs: Requirement[] = [
+    { need: 'tool', name: 'cryptsetup', package: 'cryptsetup-bin', why: 'makes the header of LUKS containers' },
+    { need: 'tool', name: 'mkfifo', package: 'coreutils', why: 'hands cryptsetup the key of the content' },
+    { need: 'tool', name: 'fallocate', package: 'util-linux', why: 'clears parts of the disk file' },
+  ];
+  if (content.some(isMeasured))
+    needs.push({ need: 'tool', name: 'dumpe2fs', package: 'e2fsprogs', why: 'tells which blocks of a file system are free' });
+  return needs;
 }
 
-/**
- * Every byte of the file will be written. cryptsetup does not say why it cannot write, so the room is taken before it starts. Where the file system
- * cannot promise room (fallocate(2)), it is left to chance.
- */
-async function reserve(file: string, length: number, context: ActionContext): Promise<void> {
-  const { exitCode, stderr } = await context.run({
-    argv: ['fallocate', '--length', String(length), file],
-    okExitCodes: [0, 1],
-  });
-  if (exitCode === 0 || !/No space left|quota/i.test(stderr)) return;
+async function needContent(plain: string, size: number, name: string, context: ActionContext): Promise<void> {
+  if ((await statOrUndefined(plain))?.size === size) return;
   fail({
-    code: 'DIB_DISK_FULL',
-    summary: `No space is left on this machine, where the LUKS container is encrypted: ${quotedPath(context.paths.work)}`,
-    detail: `All of it is written, in ${length} bytes; afterwards these are free again.`,
-    help: 'Make room, or keep state and work files elsewhere with `--state-dir`; then run `dib apply` again.',
+    code: 'DIB_LUKS_CONTENT_MISSING',
+    summary: `The content of the LUKS container is not in ${quotedPath(plain)}`,
+    detail: 'It is encrypted already, or something else removed it.',
+    help: `Make the container anew: \`dib apply --replace luks.${name}\`.`,
     address: context.address,
   });
 }

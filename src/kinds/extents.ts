@@ -59,10 +59,13 @@ export async function clearRecordedExtents(runner: Runner, extents: readonly Fil
   for (const { file, offset, length } of extents) await clearRecorded(runner, file, offset, length);
 }
 
-/** Writes pieces at offsets that count from the start of the first extent, and waits until they are on the disk. */
-export async function writeToExtents(extents: readonly FileExtent[], pieces: readonly Piece[]): Promise<void> {
+/** Writes pieces at offsets that count from the start of the first extent, one by one, and waits until they are on the disk. */
+export async function writeToExtents(
+  extents: readonly FileExtent[],
+  pieces: Iterable<Piece> | AsyncIterable<Piece>,
+): Promise<void> {
   await withFiles(extents, async (handleOf) => {
-    for (const { offset, bytes } of pieces) {
+    for await (const { offset, bytes } of pieces) {
       const done = await writeAt(extents, offset, bytes, handleOf);
       if (done < bytes.length) throw new RangeError(`${bytes.length} bytes at ${offset} are beyond the end of the device`);
     }

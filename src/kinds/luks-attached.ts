@@ -7,7 +7,7 @@ import type { ActionMachine } from '../exec/machine.ts';
 import { attachedDevice, emptyDevice } from './attached-device.ts';
 import { luksCloseCommand, luksFormatCommand, luksOpenCommand } from './cryptsetup-commands.ts';
 import { findMapping } from './device-mapper.ts';
-import { type DeviceAttachment, known, type LuksInputs } from './disk-inputs.ts';
+import { type DeviceAttachment, known, type LuksHeader, type LuksInputs } from './disk-inputs.ts';
 import { extentsOf } from './extents.ts';
 import type { ActionContext, RecordedResource, Requirement } from './kind.ts';
 import type { LuksOutputs } from './luks.ts';
@@ -21,7 +21,7 @@ interface LuksAttachment extends DeviceAttachment {
 
 /** Exit statuses of cryptsetup(8). */
 const WRONG_KEY = 2;
-const NO_MEMORY = 3;
+export const NO_MEMORY = 3;
 const NOT_ACTIVE = 4;
 const BUSY = 5;
 
@@ -97,7 +97,13 @@ function failKey(context: ActionContext, { key }: LuksInputs): never {
   });
 }
 
-function refuseMemory({ exitCode }: CommandResult, machine: ActionMachine, inputs: LuksInputs, context: ActionContext): void {
+/** `machine`: where the key was derived. */
+export function refuseMemory(
+  { exitCode }: CommandResult,
+  machine: Pick<ActionMachine, 'shared'>,
+  inputs: LuksHeader,
+  context: ActionContext,
+): void {
   if (exitCode !== NO_MEMORY) return;
   const where = machine.shared ? 'this machine' : 'the virtual machine';
   fail({

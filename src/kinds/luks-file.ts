@@ -13,11 +13,6 @@ export function plainFile(paths: Paths, name: string): string {
   return join(paths.work, `${name}${PLAIN}`);
 }
 
-/** The same file while it is encrypted: no longer good for anything if that is interrupted. */
-export function cipherFile(paths: Paths, name: string): string {
-  return join(paths.work, `${name}.luks-cipher`);
-}
-
 /** Whether bytes lie in a LUKS container that was encrypted: nothing can be read or written there any more, and nothing need be. */
 export async function isSealed(extents: readonly FileExtent[]): Promise<boolean> {
   const files = new Set(extents.map(({ file }) => file).filter((file) => file.endsWith(PLAIN)));

@@ -6,7 +6,7 @@ import { type DeviceOutputs, type FileExtent, known, type LuksInputs } from './d
 import { clearRecordedExtents, extentsOf, readFromExtents } from './extents.ts';
 import type { ActionContext, Kind, Paths, Presence, RecordedResource } from './kind.ts';
 import { closeLuks, formatLuks, luksRequirements, openLuks } from './luks-attached.ts';
-import { cipherFile, isSealed, plainFile } from './luks-file.ts';
+import { isSealed, plainFile } from './luks-file.ts';
 import type { KeyAccess } from './secret-keys.ts';
 
 /** Outputs of `luks.NAME`. */
@@ -34,7 +34,7 @@ export function luks({ secrets }: KeyAccess): Kind {
 
     async destroy(recorded, context) {
       const file = plainFile(context.paths, recorded.name);
-      for (const each of [file, `${file}.new`, cipherFile(context.paths, recorded.name)]) await rm(each, { force: true });
+      for (const each of [file, `${file}.new`]) await rm(each, { force: true });
       const { container } = recorded.outputs as Partial<LuksOutputs>;
       // Offline, the container is what encrypt.NAME wrote.
       if ((recorded.inputs as LuksInputs).realisation === 'attached') await clearRecordedExtents(context, container ?? []);

@@ -16,6 +16,9 @@ const TOOLS: Readonly<Record<FilesystemType, readonly [tool: string, debianPacka
   swap: ['mkswap', 'util-linux'],
 };
 
+/** A made mkswap header ends with its first page; nothing else of a swap area needs to be written. */
+export const SWAP_HEADER_BYTES = 65_536;
+
 /** What making the file system needs of the machine. */
 export function mkfsRequirements(inputs: MkfsInputs): Requirement[] {
   const [name, debianPackage] = TOOLS[inputs.type];

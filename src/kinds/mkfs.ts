@@ -5,14 +5,14 @@ import { clearTraces } from './disk-file.ts';
 import { type FileExtent, known, type MkfsInputs, type Place } from './disk-inputs.ts';
 import { clearExtents, clearRecordedExtents, copyIntoExtents, extentsOf, extentsOfPlace } from './extents.ts';
 import { type ActionContext, type Kind, UNKNOWN } from './kind.ts';
-import { isExt, type MkfsTarget, mkfsCommand, mkfsRequirements, needsTemporaryFile } from './mkfs-commands.ts';
+import { isExt, type MkfsTarget, mkfsCommand, mkfsRequirements, needsTemporaryFile, SWAP_HEADER_BYTES } from './mkfs-commands.ts';
 import { makeEmptyExt, makeExt, withFilledImage } from './mkfs-file.ts';
 import { probeFilesystem } from './mkfs-probe.ts';
 import { asFarAsReadable } from './probing.ts';
 import type { TreeAccess } from './tree-view.ts';
 import { fillCommands } from './vfat-fill.ts';
 
-interface MkfsOutputs extends JsonObject {
+export interface MkfsOutputs extends JsonObject {
   readonly uuid: string;
   readonly label: string;
   readonly type: string;
@@ -21,9 +21,6 @@ interface MkfsOutputs extends JsonObject {
   /** Where it lies; absent where only the kernel knows. */
   readonly extents?: readonly FileExtent[] | undefined;
 }
-
-/** A made mkswap header ends with its first page; nothing else of a swap area needs to be written. */
-const SWAP_HEADER_BYTES = 65_536;
 
 /** Makes a file system and fills it from the merged tree, unless tree.root fills it through a mount. */
 export function mkfs(access: TreeAccess): Kind {

@@ -2,7 +2,17 @@ import type { LogicalVolume, Luks, PhysicalVolume, Raid, VolumeGroup } from '../
 import { raidGeometry } from '../blockdev/raid-layout.ts';
 import { formatBytes } from '../blockdev/sizes.ts';
 import { type DeviceGraph, resource } from './device-graph.ts';
-import type { EncryptInputs, Later, LuksHeader, LuksInputs, LvsInputs, PvsInputs, RaidInputs, VgsInputs } from './disk-inputs.ts';
+import type {
+  ContainerContent,
+  EncryptInputs,
+  Later,
+  LuksHeader,
+  LuksInputs,
+  LvsInputs,
+  PvsInputs,
+  RaidInputs,
+  VgsInputs,
+} from './disk-inputs.ts';
 import { type Resource, UNKNOWN } from './kind.ts';
 
 /** Fingerprints of the keys of LUKS containers, by name. */
@@ -20,8 +30,8 @@ export function stackResources(graph: DeviceGraph, fingerprints: KeyFingerprints
   ];
 }
 
-/** Encrypts what was written into each container, once `writers` of it are done: resources with the container that they write into. */
-export function encryptResources(graph: DeviceGraph, writers: ReadonlyMap<string, readonly string[]>): Resource[] {
+/** Encrypts what was written into each container, once all of that is done. `content`: of each container by its name. */
+export function encryptResources(graph: DeviceGraph, content: ReadonlyMap<string, readonly ContainerContent[]>): Resource[] {
   return graph.devices.luks
     .filter(({ name }) => graph.realisation(name) === 'offline')
     .map((container) => {
@@ -29,8 +39,9 @@ export function encryptResources(graph: DeviceGraph, writers: ReadonlyMap<string
         luks: graph.address(container.name),
         device: graph.address(container.base),
         header: headerOf(container, graph),
+        content: content.get(container.name) ?? [],
       };
-      const dependsOn = [inputs.luks, inputs.device, ...(writers.get(container.name) ?? [])];
+      const dependsOn = [inputs.luks, inputs.device, ...inputs.content.map(({ address }) => address)];
       const about = `content of ${inputs.luks}, encrypted into ${inputs.device}`;
       return resource('encrypt', container.name, inputs, dependsOn, about, graph.source(container.pointer));
     });

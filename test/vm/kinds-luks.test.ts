@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, rmSync, statSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import type { DibError } from '../../src/diagnostics/errors.ts';
 import type { Json } from '../../src/util/json.ts';
@@ -106,7 +106,6 @@ test('a container made as a file is what cryptsetup says, holds a clean file sys
   expect(dump).toMatch(
     /offset: 16777216 \[bytes\]\n\tlength: \(whole device\)\n\tcipher: aes-xts-plain64\n\tsector: 512 \[bytes\]/,
   );
-  // The key that it had while it was encrypted is gone.
   expect(dump).toMatch(
     /^Keyslots:\n {2}0: luks2\n(\t.*\n)*\tPBKDF: +argon2id\n\tTime cost: +\d+\n\tMemory: +1024\n(\t.*\n| {12}.*\n)*Tokens:$/m,
   );
@@ -124,9 +123,21 @@ test('LVM in LUKS in LVM in LUKS', async () => {
   expect(await judge.run('vgs', '--noheadings', '--options', 'vg_name', '--sort', 'vg_name')).toBe('  in-ner\n  outer');
 });
 
-test('after an interrupted encryption the container is made anew, and what something else did to it shows', async () => {
+test('as files, one straight in another, in sectors of 4096 bytes', async () => {
+  const made = await engine([
+    { local_loop: { name: 'disk0', size: '64MiB', block_size: 4096 } },
+    container('crypt', 'disk0'),
+    container('inner', 'crypt'),
+    { mkfs: { name: 'fs', base: 'inner', type: 'ext4' } },
+  ]).apply();
+  const device = await made.attachWithBelow('luks.inner');
+  expect(await judge.run('blockdev', '--getss', device)).toBe('4096');
+  await judge.run('e2fsck', '-fn', device);
+});
+
+test('without its content the container is made anew, and what something else did to it shows', async () => {
   const made = await engine(PLAIN).apply('mkfs.fs');
-  execFileSync('mv', [`${made.paths.work}/crypt.luks-plain`, `${made.paths.work}/crypt.luks-cipher`]);
+  rmSync(`${made.paths.work}/crypt.luks-plain`);
   expect(await made.probe('luks.crypt')).toEqual({ state: 'absent' });
   await expect(made.create('encrypt.crypt')).rejects.toThrow('DIB_LUKS_CONTENT_MISSING');
   await made.apply();

@@ -106,7 +106,6 @@ export function remaindersOf(rig: ProductRig, { addresses }: Pick<StackReference
   const names = existsSync(work) ? readdirSync(work) : [];
   return [
     ...rig.remainders(),
-    ...names.filter((name) => name.endsWith('.luks-cipher')),
     ...names.filter((name) => name.endsWith('.luks-plain') && statSync(join(work, name)).size > 0),
     ...leftOnMachine(rig, addresses),
   ];

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import {
-  changeKeyCommand,
-  encryptFileCommand,
+  keyPipeCommand,
   luksCloseCommand,
   luksFormatCommand,
+  luksFormatFileCommand,
   luksOpenCommand,
 } from '../../../src/kinds/cryptsetup-commands.ts';
 import { parseMappings, volumeMapping } from '../../../src/kinds/device-mapper.ts';
@@ -145,23 +145,17 @@ describe('cryptsetup', () => {
   const identity = `--type luks2 --uuid ${header.uuid} --label crypt --cipher aes-xts-plain64 --key-size 512 --sector-size 512`;
   const derivation = '--pbkdf argon2id --iter-time 2000 --pbkdf-memory 65536';
 
-  it('encrypts a file where it is, with 32 MiB at its end for the header', () => {
-    expect(encryptFileCommand(header, '/work/x').argv).toEqual(
-      words(`cryptsetup reencrypt --encrypt ${identity} --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --reduce-device-size 65536s
-        --resilience none --force-offline-reencrypt --disable-locks --disable-keyring --batch-mode --key-file - /work/x`),
-    );
-  });
-
-  it('then gives it the key of the user, with the derivation that is wanted; both keys come on standard input', () => {
-    expect(changeKeyCommand(header, '/work/x').argv).toEqual(
-      words(`cryptsetup luksChangeKey ${derivation} --disable-locks --disable-keyring --batch-mode --key-file - --keyfile-size 64
-        /work/x -`),
-    );
-  });
-
   it('makes a container whose content begins at 16 MiB', () => {
     expect(luksFormatCommand(header, '/dev/a').argv).toEqual(
       words(`cryptsetup luksFormat ${identity} ${derivation} --offset 32768 --batch-mode --key-file - /dev/a`),
+    );
+  });
+
+  it('makes one in a file, with a volume key that comes from a pipe', () => {
+    expect(keyPipeCommand('/scratch/pipe').argv).toEqual(words('mkfifo --mode=600 /scratch/pipe'));
+    expect(luksFormatFileCommand(header, '/scratch/x', '/scratch/pipe').argv).toEqual(
+      words(`cryptsetup luksFormat ${identity} ${derivation} --offset 32768 --volume-key-file /scratch/pipe --disable-locks
+        --disable-keyring --batch-mode --key-file - /scratch/x`),
     );
   });
 

@@ -189,7 +189,15 @@ describe('LVM in a LUKS container, offline', () => {
       'partition.vault',
       'vgs.inside',
     ]);
-    expect(graph.of('encrypt.crypt').inputs).toMatchObject({ luks: 'luks.crypt', device: 'partition.vault' });
+    expect(graph.of('encrypt.crypt').inputs).toMatchObject({
+      luks: 'luks.crypt',
+      device: 'partition.vault',
+      content: [
+        { address: 'mkfs.mkfs_root', type: 'ext4' },
+        { address: 'mkfs.mkfs_swap', type: 'swap' },
+        { address: 'vgs.inside' },
+      ],
+    });
   });
 
   it('lays volumes into the container, not into the disk', () => {
@@ -242,15 +250,16 @@ it('containers in containers are encrypted from the inside out', () => {
     { keyFingerprints: { outer: 'a', inner: 'b' } },
   );
   expect(graph.needs('encrypt.outer')).toEqual(
-    expect.arrayContaining(['encrypt.inner', 'local_loop.image0', 'luks.outer', 'mkfs.mkfs_inner', 'vgs.data']),
+    expect.arrayContaining(['encrypt.inner', 'local_loop.image0', 'luks.outer', 'vgs.data']),
   );
+  expect(graph.needs('encrypt.outer')).not.toContain('mkfs.mkfs_inner');
   expect(graph.needs('encrypt.inner')).toEqual(expect.arrayContaining(['luks.inner', 'lvs.home', 'mkfs.mkfs_inner']));
   const length = (1004 - 16) * MIB;
   expect(graph.place('mkfs.mkfs_inner')).toEqual([{ container: 'luks.inner', offset: 0, length }]);
   expect(graph.allNeeds('output.raw')).toContain('encrypt.inner');
 });
 
-it('a container straight in another one is made on devices', () => {
+it('a container straight in another one is written into it', () => {
   const graph = new Graph(
     `
 - local_loop:
@@ -260,8 +269,26 @@ it('a container straight in another one is made on devices', () => {
 `,
     { keyFingerprints: { outer: 'a', inner: 'b' } },
   );
-  for (const address of ['luks.outer', 'luks.inner', 'mkfs.mkfs_inner'])
-    expect(graph.of(address).inputs['realisation'], address).toBe('attached');
+  expect(graph.of('encrypt.outer').inputs['content']).toEqual([{ address: 'encrypt.inner' }]);
+  expect(graph.of('encrypt.inner').inputs).toMatchObject({
+    device: 'luks.outer',
+    content: [{ address: 'mkfs.mkfs_inner', type: 'ext4' }],
+  });
+  expect(graph.place('mkfs.mkfs_inner')).toEqual([{ container: 'luks.inner', offset: 0, length: (1024 - 32) * MIB }]);
+});
+
+it.each([
+  ['aes-cbc-essiv:sha256', 256, 'offline'],
+  ['aes-xts-plain64', 384, 'attached'],
+  ['serpent-xts-plain64', 512, 'attached'],
+])('a container with %s and a key of %d bits is made %s', (cipher, bits, realisation) => {
+  const graph = new Graph(
+    LUKS_LVM.replace('name: crypt', `name: crypt\n        cipher: '${cipher}'\n        key_size: ${bits}`),
+    {
+      keyFingerprints: { crypt: 'abc' },
+    },
+  );
+  expect(graph.of('luks.crypt').inputs).toMatchObject({ cipher, keySize: bits, realisation });
 });
 
 describe('RAID', () => {
