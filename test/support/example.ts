@@ -7,6 +7,7 @@ import type { Machine } from '../../src/boot/argv.ts';
 import { findImages } from '../../src/boot/find-image.ts';
 import { ordinaryUserCache } from './caches.ts';
 import { dib } from './dib.ts';
+import { TEST_ELEMENTS } from './elements.ts';
 import { asOrdinaryUser, ordinaryUserIds } from './privileges.ts';
 import { type PlanJson, type Promises, promisesOf } from './promises.ts';
 
@@ -68,7 +69,7 @@ export function buildImage(image: ImageText, options: BuildOptions = {}): BuiltI
   const elements = [...image.elements, 'boot-report'];
   const environment = { ...(image['environment'] as object | undefined), DIB_BOOTLOADER_DEFAULT_CMDLINE: KERNEL_ARGUMENTS };
   const outputs = image.outputs.map(uncompressed);
-  const text = stringify({ ...image, elements, environment, outputs, elements_path: [join(TOP, 'test/fixtures/elements')] });
+  const text = stringify({ ...image, elements, environment, outputs, elements_path: [TEST_ELEMENTS] });
   writeFileSync(file, options.quickToUnlock === true ? text.replaceAll(/^( *)luks:$/gm, '$&\n$1  iter_time: 100') : text);
   const asUser = options.ordinaryUser === true ? forOrdinaryUser(directory) : dib;
   const run: typeof dib = (args) => asUser(args, { environment: options.environment });

@@ -1,7 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
+import { TEST_ELEMENTS } from '../../support/elements.ts';
 
-const ELEMENTS = fileURLToPath(new URL('../elements', import.meta.url));
+/** Where `slow` is: a hook long enough to be killed in its middle. */
+export const CRASH_ELEMENTS = fileURLToPath(new URL('../elements', import.meta.url));
 
 /** Two file systems, of which one is mounted inside the other. */
 function disk(rootSize: string, size: string) {
@@ -31,8 +33,8 @@ export function tinyImage(changes: object = {}): string {
   return stringify({
     apiVersion: 'dib/v1',
     name: 'tiny',
-    elements: ['tiny-system'],
-    elements_path: [ELEMENTS],
+    elements: ['tiny-system', 'slow'],
+    elements_path: [CRASH_ELEMENTS, TEST_ELEMENTS],
     block_device: disk('32MiB', '48MiB'),
     outputs: ['qcow2', 'tar'],
     ...changes,
@@ -45,8 +47,8 @@ export function debianImage(): string {
     apiVersion: 'dib/v1',
     name: 'debian',
     distro: { name: 'debian', release: 'bookworm' },
-    elements: ['data'],
-    elements_path: [ELEMENTS],
+    elements: ['slow'],
+    elements_path: [CRASH_ELEMENTS],
     environment: { DIB_DEBIAN_KERNEL: 'none' },
     block_device: disk('640MiB', '704MiB'),
     outputs: ['qcow2', 'tar'],

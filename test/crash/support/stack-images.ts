@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
+import { TEST_ELEMENTS } from '../../support/elements.ts';
+import { CRASH_ELEMENTS } from './images.ts';
 import { ALL_STACKS } from './selection.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../../../examples', import.meta.url));
-const ELEMENTS = fileURLToPath(new URL('../elements', import.meta.url));
 
 export const PASSPHRASE = 'a passphrase of the test';
 
@@ -53,7 +54,7 @@ function namesOf(wanted: (shape: Shape) => boolean): readonly string[] {
   );
 }
 
-/** The block devices and outputs of examples/NAME on the tiny system of ../elements. */
+/** The block devices and outputs of examples/NAME on a tiny system. */
 export function stackImage(name: string): StackImage {
   const shape = SHAPES[name];
   if (shape === undefined) throw new Error(`no shape for the example ${name}`);
@@ -62,8 +63,8 @@ export function stackImage(name: string): StackImage {
   const image = {
     apiVersion: 'dib/v1',
     name,
-    elements: ['tiny-system'],
-    elements_path: [ELEMENTS],
+    elements: ['tiny-system', 'slow'],
+    elements_path: [CRASH_ELEMENTS, TEST_ELEMENTS],
     block_device: shrink(example['block_device'], shape.sizes),
     outputs,
   };

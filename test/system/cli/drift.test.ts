@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { disk, Project, smallImage } from './project.ts';
+import { disk, Project, tinyImage } from './project.ts';
 
 const ROOT_UUID = '3d2f1f0e-6c5b-4a39-8f27-1e0d9c8b7a65';
 const OTHER_UUID = '00000000-1111-4222-8333-444444444444';
@@ -15,8 +15,8 @@ let built: string;
 beforeAll(() => {
   const mkfs = (mount_point: string, more = {}) => ({ type: 'ext4', mount: { mount_point, fstab: {} }, ...more });
   project = new Project(
-    smallImage({
-      block_device: disk('448MiB', [
+    tinyImage({
+      block_device: disk('96MiB', [
         { name: 'boot', size: '32MiB', mkfs: mkfs('/boot') },
         { name: 'root', size: '100%', mkfs: mkfs('/', { uuid: ROOT_UUID }) },
       ]),
@@ -110,7 +110,7 @@ test('a disk file that is gone is made again, the same byte for byte', () => {
   expect(found).toContain('mkfs.mkfs_root: delete, has been deleted');
   const { stdout } = project.run(['plan']);
   expect(stdout).toContain('Note: Objects have changed outside of dib');
-  expect(stdout).toContain('  # local_loop.image0 has been deleted\n  - disk file of 448 MiB');
+  expect(stdout).toContain('  # local_loop.image0 has been deleted\n  - disk file of 96 MiB');
   expect(stdout).toContain('Unless you have made equivalent changes to your configuration');
   expectRepaired();
 });
@@ -133,8 +133,8 @@ test('a changed output: its facts as they are, recorded on request and not befor
     action_reason: 'drift_because_changed',
     change: {
       actions: ['update'],
-      before: { outputs: { sha256: built, size: 448 * 1024 ** 2 } },
-      after: { outputs: { sha256: sha256(raw), size: 448 * 1024 ** 2 + 1 } },
+      before: { outputs: { sha256: built, size: 96 * 1024 ** 2 } },
+      after: { outputs: { sha256: sha256(raw), size: 96 * 1024 ** 2 + 1 } },
     },
   });
   project.run(['plan', '--refresh-only', '--detailed-exitcode'], { status: 2 });

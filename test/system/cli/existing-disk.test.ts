@@ -1,15 +1,12 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { chownSync, existsSync, readFileSync, symlinkSync, unlinkSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { validatePlan } from '../../../src/generated/validate-plan.ts';
 import { LoopDisk, type LoopDiskOptions } from '../../support/loop-disk.ts';
 import { asOrdinaryUser, ordinaryUserIds } from '../../support/privileges.ts';
-import { Project, rootPartition, smallImage } from './project.ts';
+import { Project, rootPartition, smallImage, tinyImage } from './project.ts';
 
 const MIB = 1024 ** 2;
-/** Elements whose tree is made in a moment; where a run is killed in the middle of something, it is Debian's. */
-const TINY = fileURLToPath(new URL('../../crash/elements', import.meta.url));
 
 let project: Project;
 let disk: LoopDisk;
@@ -24,7 +21,7 @@ afterEach(() => {
   }
 });
 
-/** An image that goes onto the disk, with an ESP and a root file system. */
+/** An image that goes onto the disk, with an ESP and a root file system. Where a run is killed in the middle of something, it is Debian. */
 function image(
   more: Record<string, unknown> = {},
   { wipe, espSize = '64MiB', type = 'ext4', debian = false }: ImageOptions = {},
@@ -35,10 +32,9 @@ function image(
     size: espSize,
     mkfs: { type: 'vfat', mount: { mount_point: '/boot/efi', fstab: {} } },
   };
-  const { outputs: _, ...small } = smallImage();
-  const tiny = { apiVersion: 'dib/v1', name: 'small', skip_base: true, elements_path: [TINY], elements: ['tiny-system'] };
+  const { outputs: _, ...tree } = debian ? smallImage() : tinyImage();
   return {
-    ...(debian ? small : tiny),
+    ...tree,
     block_device: [
       { disk: { name: 'target', path: disk.path, ...(wipe === undefined ? {} : { wipe }) } },
       { partitioning: { base: 'target', label: 'gpt', partitions: [esp, rootPartition(type)] } },

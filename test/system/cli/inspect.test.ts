@@ -14,15 +14,15 @@ import {
 } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { asOrdinaryUser } from '../../support/privileges.ts';
-import { disk, Project, smallImage } from './project.ts';
+import { disk, Project, tinyImage } from './project.ts';
 
 let project: Project;
 let work: string;
 beforeAll(() => {
   const mkfs = (mount_point: string) => ({ type: 'ext4', mount: { mount_point, fstab: {} } });
   project = new Project(
-    smallImage({
-      block_device: disk('448MiB', [
+    tinyImage({
+      block_device: disk('96MiB', [
         { name: 'boot', size: '32MiB', mkfs: mkfs('/boot') },
         { name: 'swap', size: '16MiB', mkfs: { type: 'swap', mount: { mount_point: 'none', fstab: {} } } },
         { name: 'root', size: '100%', mkfs: mkfs('/') },
@@ -187,7 +187,7 @@ test('a disk file that is gone cannot be attached; an ordinary user is told to u
 });
 
 test('an image without a disk has nothing to attach', () => {
-  const other = new Project(smallImage({ outputs: ['tar'], block_device: undefined }));
+  const other = new Project(tinyImage({ outputs: ['tar'], block_device: undefined }));
   other.apply();
   const { stderr } = other.run(['attach'], { status: 1 });
   expect(stderr).toContain('error[DIB_ATTACH_NOTHING]: There is nothing to attach: the state has no disk');
@@ -233,7 +233,7 @@ test('state import adopts an output that is there already', () => {
   expect(project.run(['plan']).stdout).toContain('No changes.');
   appendFileSync(raw, 'x');
   expect(project.run(['plan']).stdout).toContain('# output.raw has changed');
-  truncateSync(raw, 448 * 1024 ** 2);
+  truncateSync(raw, 96 * 1024 ** 2);
 });
 
 test('state import adopts a disk file from elsewhere; the plan compares it', () => {
@@ -241,13 +241,13 @@ test('state import adopts a disk file from elsewhere; the plan compares it', () 
   mkdirSync(elsewhere);
   const file = `${elsewhere}/disk.raw`;
   writeFileSync(file, '');
-  truncateSync(file, 512 * 1024 ** 2);
+  truncateSync(file, 128 * 1024 ** 2);
   const fresh = ['--state-dir', project.path('fresh')];
   const json = JSON.parse(project.run(['state', 'import', '--json', ...fresh, 'local_loop.image0', file]).stdout);
-  expect(json).toMatchObject({ address: 'local_loop.image0', outputs: { file, size: 512 * 1024 ** 2, sectorSize: 512 } });
-  expect(project.reason('local_loop.image0', fresh)).toBe('must be replaced: size 512MiB -> 448MiB');
+  expect(json).toMatchObject({ address: 'local_loop.image0', outputs: { file, size: 128 * 1024 ** 2, sectorSize: 512 } });
+  expect(project.reason('local_loop.image0', fresh)).toBe('must be replaced: size 128MiB -> 96MiB');
   project.run(['state', 'rm', ...fresh, 'local_loop.image0']);
-  truncateSync(file, 448 * 1024 ** 2);
+  truncateSync(file, 96 * 1024 ** 2);
   project.run(['state', 'import', ...fresh, 'local_loop.image0', file]);
   expect(project.reason('local_loop.image0', fresh)).toBe('is up to date');
   expect(project.reason('partitioning.partitioning_image0', fresh)).toBe('will be created');

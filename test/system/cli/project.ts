@@ -6,6 +6,7 @@ import { Ajv } from 'ajv';
 import { expect } from 'vitest';
 import { stringify } from 'yaml';
 import { abandonedIn, CACHE } from '../../support/caches.ts';
+import { TEST_ELEMENTS } from '../../support/elements.ts';
 import { needRoot } from '../../support/privileges.ts';
 
 const TOP = fileURLToPath(new URL('../../..', import.meta.url));
@@ -227,6 +228,20 @@ export function smallImage(more: Record<string, unknown> = {}): Record<string, u
     elements: [],
     environment: { DIB_DEBIAN_KERNEL: 'none' },
     block_device: disk('512MiB', [rootPartition()]),
+    outputs: ['raw'],
+    ...more,
+  };
+}
+
+/** A few files and a shell on one ext4 partition: for what has nothing to do with what is in the tree, or with how large it is. */
+export function tinyImage(more: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    apiVersion: 'dib/v1',
+    name: 'small',
+    skip_base: true,
+    elements_path: [TEST_ELEMENTS],
+    elements: ['tiny-system'],
+    block_device: disk('64MiB', [rootPartition()]),
     outputs: ['raw'],
     ...more,
   };

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 // @ts-expect-error: plain JavaScript, also run by itself
 import { treeManifest } from '../../support/tree-manifest.mjs';
-import { disk, ODD_PACKAGES, oddFiles, Project, rootPartition, smallImage } from './project.ts';
+import { disk, ODD_PACKAGES, oddFiles, Project, rootPartition, smallImage, tinyImage } from './project.ts';
 
 // What an image with such a file system gets by itself: here in all of them, so that their trees are the same.
 const FILESYSTEM_PACKAGES = ['xfsprogs', 'btrfs-progs'];
@@ -116,84 +116,92 @@ describe('attached, the same tree as offline', () => {
   });
 });
 
-test('MBR with logical partitions, an ESP, /var and swap on two disks; sectors of 4096 bytes', () => {
-  const ext4 = (point: string) => ({ type: 'ext4', mount: { mount_point: point, fstab: { options: 'defaults' } } });
-  project.change({
-    name: 'two',
-    block_device: [
-      { local_loop: { name: 'image0', size: '900MiB' } },
-      {
-        partitioning: {
-          base: 'image0',
-          label: 'mbr',
-          partitions: [
-            {
-              name: 'ESP',
-              type: 'ef',
-              flags: ['primary'],
-              size: '48MiB',
-              mkfs: { type: 'vfat', mount: { mount_point: '/boot/efi', fstab: {} } },
-            },
-            { name: 'root', flags: ['boot', 'primary'], size: '512MiB', mkfs: ext4('/') },
-            { name: 'var', size: '200MiB', mkfs: ext4('/var') },
-            { name: 'log', size: '64MiB', mkfs: ext4('/var/log') },
-            { name: 'swap', type: '82', size: '100%', mkfs: { type: 'swap', mount: { mount_point: 'none', fstab: {} } } },
-          ],
-        },
-      },
-      { local_loop: { name: 'data', size: '128MiB', block_size: 4096 } },
-      { partitioning: { base: 'data', label: 'gpt', partitions: [{ name: 'srv', size: '100%', mkfs: ext4('/srv') }] } },
-    ],
-    outputs: ['raw'],
+describe('layouts and sizes, whatever the tree', () => {
+  let tiny: Project;
+  beforeAll(() => {
+    tiny = new Project(tinyImage());
   });
-  project.apply();
-  const image = project.path('two.raw');
-  execFileSync('sfdisk', ['--verify', image], { stdio: 'ignore' });
-  const parts = partitionsOf(image);
-  judge(image, parts[0] as never, 'fsck.vfat', '-n');
-  const points = project.run(['plan', '--json']).stdout;
-  expect(points).toContain('/var/log');
-  project.expectNothingLeft();
-  const second = project.run(['state', 'list']).stdout;
-  expect(second).toContain('local_loop.data');
-});
+  afterAll(() => tiny.remove());
 
-test('size auto, no size, the older notation, a configuration from the environment', () => {
-  const outputs = ['raw'];
-  const sizes: number[] = [];
-  const root = { mkfs: { base: 'image0', type: 'ext4', name: 'mkfs_root', mount: { mount_point: '/', fstab: {} } } };
-  for (const [name, size] of [
-    ['computed', undefined],
-    ['auto', 'auto'],
-  ] as const) {
-    project.change({
-      name,
-      outputs,
-      block_device: [{ local_loop: { name: 'image0', ...(size === undefined ? {} : { size }) } }, root],
+  test('MBR with logical partitions, an ESP, /var and swap on two disks; sectors of 4096 bytes', () => {
+    const ext4 = (point: string) => ({ type: 'ext4', mount: { mount_point: point, fstab: { options: 'defaults' } } });
+    tiny.change({
+      name: 'two',
+      block_device: [
+        { local_loop: { name: 'image0', size: '192MiB' } },
+        {
+          partitioning: {
+            base: 'image0',
+            label: 'mbr',
+            partitions: [
+              {
+                name: 'ESP',
+                type: 'ef',
+                flags: ['primary'],
+                size: '48MiB',
+                mkfs: { type: 'vfat', mount: { mount_point: '/boot/efi', fstab: {} } },
+              },
+              { name: 'root', flags: ['boot', 'primary'], size: '64MiB', mkfs: ext4('/') },
+              { name: 'var', size: '24MiB', mkfs: ext4('/var') },
+              { name: 'log', size: '16MiB', mkfs: ext4('/var/log') },
+              { name: 'swap', type: '82', size: '100%', mkfs: { type: 'swap', mount: { mount_point: 'none', fstab: {} } } },
+            ],
+          },
+        },
+        { local_loop: { name: 'data', size: '32MiB', block_size: 4096 } },
+        { partitioning: { base: 'data', label: 'gpt', partitions: [{ name: 'srv', size: '100%', mkfs: ext4('/srv') }] } },
+      ],
+      outputs: ['raw'],
     });
-    project.apply();
-    sizes.push(readSize(`${name}.raw`));
-    judge(project.path(`${name}.raw`), { offset: 0, size: readSize(`${name}.raw`) }, 'e2fsck', '-fn');
-    expect(project.run(['plan']).stdout).toContain('No changes.');
-  }
-  expect(sizes[1]).toBeLessThan(sizes[0] as number);
+    tiny.apply();
+    const image = tiny.path('two.raw');
+    execFileSync('sfdisk', ['--verify', image], { stdio: 'ignore' });
+    const parts = partitionsOf(image);
+    judge(image, parts[0] as never, 'fsck.vfat', '-n');
+    const points = tiny.run(['plan', '--json']).stdout;
+    expect(points).toContain('/var/log');
+    tiny.expectNothingLeft();
+    const second = tiny.run(['state', 'list']).stdout;
+    expect(second).toContain('local_loop.data');
+  });
 
-  const legacy = [
-    [['local_loop', { name: 'rootdisk', size: '512MiB' }]],
-    [['mkfs', { base: 'rootdisk', name: 'mkfs_root', type: 'ext4' }]],
-    [['mount', { base: 'mkfs_root', name: 'mount_root', mount_point: '/' }]],
-    [['fstab', { base: 'mount_root', options: 'defaults' }]],
-  ];
-  project.change({ name: 'legacy', block_device: legacy });
-  project.apply();
-  expect(readSize('legacy.raw')).toBe(512 * 1024 ** 2);
+  test('size auto, no size, the older notation, a configuration from the environment', () => {
+    const outputs = ['raw'];
+    const sizes: number[] = [];
+    const root = { mkfs: { base: 'image0', type: 'ext4', name: 'mkfs_root', mount: { mount_point: '/', fstab: {} } } };
+    for (const [name, size] of [
+      ['computed', undefined],
+      ['auto', 'auto'],
+    ] as const) {
+      tiny.change({
+        name,
+        outputs,
+        block_device: [{ local_loop: { name: 'image0', ...(size === undefined ? {} : { size }) } }, root],
+      });
+      tiny.apply();
+      sizes.push(readSize(tiny.path(`${name}.raw`)));
+      judge(tiny.path(`${name}.raw`), { offset: 0, size: readSize(tiny.path(`${name}.raw`)) }, 'e2fsck', '-fn');
+      expect(tiny.run(['plan']).stdout).toContain('No changes.');
+    }
+    expect(sizes[1]).toBeLessThan(sizes[0] as number);
 
-  project.change({ name: 'caller', block_device: undefined });
-  const env = { DIB_BLOCK_DEVICE_CONFIG: JSON.stringify([{ local_loop: { name: 'image0', size: '384MiB' } }, root]) };
-  project.apply([], { env });
-  expect(readSize('caller.raw')).toBe(384 * 1024 ** 2);
-  expect(project.run(['plan'], { env }).stdout).toContain('No changes.');
-  project.expectNothingLeft();
+    const legacy = [
+      [['local_loop', { name: 'rootdisk', size: '48MiB' }]],
+      [['mkfs', { base: 'rootdisk', name: 'mkfs_root', type: 'ext4' }]],
+      [['mount', { base: 'mkfs_root', name: 'mount_root', mount_point: '/' }]],
+      [['fstab', { base: 'mount_root', options: 'defaults' }]],
+    ];
+    tiny.change({ name: 'legacy', block_device: legacy });
+    tiny.apply();
+    expect(readSize(tiny.path('legacy.raw'))).toBe(48 * 1024 ** 2);
+
+    tiny.change({ name: 'caller', block_device: undefined });
+    const env = { DIB_BLOCK_DEVICE_CONFIG: JSON.stringify([{ local_loop: { name: 'image0', size: '40MiB' } }, root]) };
+    tiny.apply([], { env });
+    expect(readSize(tiny.path('caller.raw'))).toBe(40 * 1024 ** 2);
+    expect(tiny.run(['plan'], { env }).stdout).toContain('No changes.');
+    tiny.expectNothingLeft();
+  });
 });
 
 test('tar: numeric owners, attributes, sorted, the same bytes again; qcow2 with zlib', () => {
@@ -254,6 +262,6 @@ test('--keep-attached: mounted below .dib for all to see until destroy', () => {
   project.expectNothingLeft();
 });
 
-function readSize(name: string): number {
-  return Number(execFileSync('stat', ['-c', '%s', project.path(name)], { encoding: 'utf8' }));
+function readSize(file: string): number {
+  return Number(execFileSync('stat', ['-c', '%s', file], { encoding: 'utf8' }));
 }

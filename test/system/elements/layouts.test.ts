@@ -1,10 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
-import { Project } from '../cli/project.ts';
+import { Project, tinyImage } from '../cli/project.ts';
 
-const TINY = fileURLToPath(new URL('../../crash/elements', import.meta.url));
 const TYPES = {
   bios: '21686148-6449-6E6F-744E-656564454649',
   efi: 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B',
@@ -22,10 +20,7 @@ class Built {
   readonly project: Project;
 
   constructor(element: string) {
-    this.project = new Project({
-      ...{ apiVersion: 'dib/v1', name: 'layout', skip_base: true, elements_path: [TINY], outputs: ['raw'] },
-      elements: ['tiny-system', element],
-    });
+    this.project = new Project(tinyImage({ name: 'layout', elements: ['tiny-system', element], block_device: undefined }));
   }
 
   /** What sfdisk reads, in bytes. Of a file it cannot be told the sectors, so it gets a loop device that has them. */
