@@ -18,10 +18,13 @@ export function ordinaryUserCache(): string {
 
 /** What is half-made in a cache, or a directory of a run there, and belongs to no living process: those hold locks, perhaps for other tests. */
 export function abandonedIn(cache: string): string[] {
-  return ['building', 'scratch'].flatMap((directory) => {
+  const found = ['building', 'scratch'].flatMap((directory) => {
     const names = existsSync(join(cache, directory)) ? readdirSync(join(cache, directory)) : [];
     return names.map((name) => join(cache, directory, name)).filter(isAbandoned);
   });
+  // A lock file that another build has made and not locked yet, or unlocked and not removed yet, looks the same for a moment.
+  if (found.length > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+  return found.filter(isAbandoned);
 }
 
 function isAbandoned(path: string): boolean {
