@@ -1,15 +1,18 @@
-// `npm test`: set-up, all checks, then every test. Ends with the line `N passed, N failed`.
+// `npm test`: set-up, then all checks and every test. Ends with the line `N passed, N failed`.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
-import { main, ROOT, run, SEARCH_PATH, say, TOP, tryRun } from './host.mjs';
+import { main, ROOT, run, SEARCH_PATH, say, TOP } from './host.mjs';
 import { setUp } from './setup.mjs';
 
 /** Runs of vitest beside each other. Most keep one processor busy, and wait now and then: two of them leave a quarter of two processors unused. */
 const LANES = 3;
+
+/** `npm run check`. */
+const CHECKS = join(TOP, 'scripts/check.mjs');
 
 /** How many of the longest test files are listed at the end. */
 const LONGEST = 20;
@@ -22,10 +25,9 @@ await main(async () => {
   if (ROOT) addTestUser();
   else
     say('Not root: tests that need root will fail. `sudo npm test` runs all of them, `npm run test:unit` those that need none.');
-  const checksPassed = tryRun(['node', 'scripts/check.mjs']) === 0;
-  const { passed, failed, status, files } = await withFreshCaches(runAll);
+  const { passed, failed, status, files, checksPassed } = await withFreshCaches(runAll);
   sayLongest(files);
-  if (!checksPassed) say('\nThe checks before the tests failed: see `npm run check`.');
+  if (!checksPassed) say('\nThe checks failed: see `npm run check`.');
   say(`\n${passed} passed, ${failed} failed`);
   return checksPassed && status === 0 && passed > 0 ? 0 : 1;
 });
@@ -43,31 +45,32 @@ async function withFreshCaches(body) {
   }
 }
 
-/** Longest first, and what is short fills the lanes at the end. */
+/** First what can be told at once, then the longest; what is short fills the lanes at the end. */
 async function runAll() {
   const boots = readdirSync(join(TOP, 'test/boot')).filter((name) => name.endsWith('.test.ts'));
   const queue = [
-    { name: 'cli', only: ['--project', 'system', 'test/system/cli/'] },
+    { name: 'checks' },
+    { name: 'unit', only: ['--project', 'unit', '--project', 'property'] },
     { name: 'vm', only: ['--project', 'vm'] },
+    { name: 'cli', only: ['--project', 'system', 'test/system/cli/'] },
     { name: 'elements', only: ['--project', 'system', 'test/system/elements/'] },
     { name: 'crash', only: ['--project', 'crash'] },
     { name: 'distros', only: ['--project', 'system', 'test/system/distros/'] },
     { name: 'system', only: ['--project', 'system', '--exclude', 'test/system/{cli,elements,distros}/**'] },
     ...boots.map((file) => ({ name: `boot ${file.split('.')[0]}`, only: ['--project', 'boot', `test/boot/${file}`] })),
   ];
-  const total = { passed: 0, failed: 0, status: 0, files: [] };
+  const total = { passed: 0, failed: 0, status: 0, files: [], checksPassed: false };
   const add = ({ passed, failed, status, files }) => {
     total.passed += passed;
     total.failed += failed;
     total.files.push(...files);
     if (status !== 0) total.status = 1;
   };
-  // What can be told at once is told before the long ones begin.
-  add(await runTests({ name: 'unit', only: ['--project', 'unit', '--project', 'property'] }));
   const lane = async () => {
     for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
       const started = performance.now();
-      add(await runTests(job));
+      if (job.only === undefined) total.checksPassed = (await runPrefixed(job.name, [process.execPath, CHECKS])) === 0;
+      else add(await runTests(job));
       say(`${job.name.padEnd(8)} | done in ${((performance.now() - started) / 1000).toFixed(0)} s`);
     }
   };

@@ -43,6 +43,7 @@ describe('an image for clouds: cloud-init, growroot, devuser, openssh-server', (
         DIB_DEV_USER_USERNAME: 'ops',
         DIB_DEV_USER_PWDLESS_SUDO: 'yes',
         DIB_DEV_USER_AUTHORIZED_KEYS: key.publicKey,
+        DIB_BOOT_REPORT_WHOLE: '1',
       },
     });
   });
