@@ -60,7 +60,7 @@ export function wrongType(context: ParseContext, item: Item, key: string, wanted
     });
   } else {
     context.issues.error('DIB_BLOCKDEV_WRONG_TYPE', pointer, {
-      summary: `\`${key}\` of ${title(item)} must be ${wanted}, not ${describe(value)}`,
+      summary: `\`${key}\` of ${title(item)} must be ${wanted}, not ${describe(value, context.sourceText(pointer))}`,
       help,
     });
   }
@@ -103,7 +103,7 @@ export function readWords(
   if (wrong !== -1) {
     const pointer = member(pointerOf(item, key), wrong);
     context.issues.error('DIB_BLOCKDEV_WRONG_TYPE', pointer, {
-      summary: `\`${key}\` of ${title(item)} must hold strings, not ${describe(words[wrong])}`,
+      summary: `\`${key}\` of ${title(item)} must hold strings, not ${describe(words[wrong], context.sourceText(pointer))}`,
       help: 'put it in quotes',
     });
     return undefined;
@@ -119,7 +119,7 @@ export function readSizeText(context: ParseContext, item: Item, key: string): st
   const mebibytes = value % 1024 ** 2 === 0 ? `${value / 1024 ** 2}MiB` : undefined;
   const exact = value >= 1024 ** 2 ? (gibibytes ?? mebibytes ?? `${value}B`) : '1GiB';
   context.issues.error('DIB_BLOCKDEV_SIZE_NOT_STRING', pointerOf(item, key), {
-    summary: `\`${key}\` of ${title(item)} is a number without a unit: \`${value}\``,
+    summary: `\`${key}\` of ${title(item)} is a number without a unit: ${quoted(context.sourceText(pointerOf(item, key)) ?? String(value))}`,
     detail: 'Sizes are strings, as in diskimage-builder; a number alone would count bytes.',
     help: `write ${quoted(exact)}${value < 1024 ** 2 ? ` if ${value === 1 ? 'that' : 'a size such as that'} is meant, or \`${value}B\` for bytes` : ''}`,
   });

@@ -47,7 +47,7 @@ class Notation {
   entry(entry: Json, pointer: string): void {
     if (!isObject(entry)) {
       this.#issues.error('DIB_BLOCKDEV_NOT_A_MAP', pointer, {
-        summary: `a block device must be a mapping with one key, not ${describe(entry)}`,
+        summary: `a block device must be a mapping with one key, not ${describe(entry, this.#issues.sourceText(pointer))}`,
         help: `write \`- <plugin>: {...}\`, where \`<plugin>\` is one of ${listOf(PLUGINS)}`,
       });
       return;
@@ -68,7 +68,7 @@ class Notation {
       const plugin = isList(pair) ? pair[0] : undefined;
       if (!isList(pair) || pair.length !== 2 || typeof plugin !== 'string') {
         this.#issues.error('DIB_BLOCKDEV_LEVEL_ENTRY', at, {
-          summary: `an entry of a level must be a pair \`["plugin", {...}]\`, not ${describe(pair)}`,
+          summary: `an entry of a level must be a pair \`["plugin", {...}]\`, not ${describe(pair, this.#issues.sourceText(at))}`,
           help: 'write `[[["local_loop", {"name": "image0"}]]]`, or in the newer notation `- local_loop: {name: image0}`',
         });
         continue;
@@ -89,7 +89,7 @@ class Notation {
         summary:
           value === null
             ? `\`${plugin}\` has no value`
-            : `\`${plugin}\` must be a mapping${plugin === 'luks' ? '' : `, not ${describe(value)}`}`,
+            : `\`${plugin}\` must be a mapping${plugin === 'luks' ? '' : `, not ${describe(value, this.#issues.sourceText(pointer))}`}`,
         help: `give its settings below it: ${listOf(Object.keys(GRAMMAR[plugin].keys))}`,
         ...(plugin === 'luks' && value !== null ? { sensitive: true } : { part }),
       });
@@ -128,7 +128,7 @@ class Notation {
       const pointer = member(at, index);
       if (!isObject(value)) {
         this.#issues.error('DIB_BLOCKDEV_NOT_A_MAP', pointer, {
-          summary: `a ${GRAMMAR[kind].noun} must be a mapping, not ${describe(value)}`,
+          summary: `a ${GRAMMAR[kind].noun} must be a mapping, not ${describe(value, this.#issues.sourceText(pointer))}`,
           help: `write \`- ${EXAMPLES[kind] ?? '{...}'}\``,
         });
         continue;

@@ -22,11 +22,14 @@ export class Issues {
   readonly diagnostics: Diagnostic[] = [];
   readonly #locate: Locator;
   readonly #prefix: string;
+  /** The text of a scalar as it stands in the file: messages quote it, not what YAML makes of it (`0123` is 123). */
+  readonly sourceText: (pointer: string) => string | undefined;
 
   /** `prefix` is put before the pointers that diagnostics show. */
-  constructor(locate: Locator, prefix = '') {
+  constructor(locate: Locator, prefix = '', sourceText: (pointer: string) => string | undefined = () => undefined) {
     this.#locate = locate;
     this.#prefix = prefix;
+    this.sourceText = sourceText;
   }
 
   error(code: string, pointer: string, text: IssueText): void {

@@ -77,7 +77,7 @@ function readBases(kind: NodeKind, values: JsonObject, pointer: string, issues: 
       if (typeof each === 'string' && each !== '') references.push({ name: each, pointer: member(at, index) });
       else {
         issues.error('DIB_BLOCKDEV_WRONG_TYPE', member(at, index), {
-          summary: `\`base\` of a ${noun} must hold names of nodes, not ${describe(each)}`,
+          summary: `\`base\` of a ${noun} must hold names of nodes, not ${describe(each, issues.sourceText(member(at, index)))}`,
           help: 'name what it stands on',
         });
       }
@@ -85,7 +85,7 @@ function readBases(kind: NodeKind, values: JsonObject, pointer: string, issues: 
     return references;
   }
   issues.error('DIB_BLOCKDEV_WRONG_TYPE', at, {
-    summary: `\`base\` of a ${noun} must be ${several ? 'a list of names' : 'the name of a node'}, not ${describe(base)}`,
+    summary: `\`base\` of a ${noun} must be ${several ? 'a list of names' : 'the name of a node'}, not ${describe(base, issues.sourceText(at))}`,
     help: several ? 'write `base: [first, second]`' : 'give the name of the one node that it stands on',
   });
   return undefined;
@@ -116,7 +116,7 @@ function readName(
     summary:
       typeof name === 'string'
         ? `${quoted(name)} cannot be the name of a ${noun}`
-        : `\`name\` of a ${noun} must be a string, not ${describe(name)}`,
+        : `\`name\` of a ${noun} must be a string, not ${describe(name, issues.sourceText(member(pointer, 'name')))}`,
     detail: 'Names become parts of file names and addresses.',
     help: `use letters, digits, \`_\`, \`-\`, \`.\`, \`+\` and \`@\`, beginning with a letter, a digit or \`_\`, at most ${NAME_LENGTH} characters${typeof name === 'number' ? '; put a number in quotes' : ''}`,
   });
@@ -134,13 +134,13 @@ const EXAMPLE_NAMES: Partial<Record<NodeKind, string>> = {
   subvolume: 'home',
 };
 
-/** A value in a message: its sort, and the value when it is short. */
-export function describe(value: Json | undefined): string {
+/** A value in a message: its sort, and the value when it is short. `written`: its text in the file, where that says more. */
+export function describe(value: Json | undefined, written?: string): string {
   if (value === null || value === undefined) return 'nothing';
   if (isList(value)) return 'a list';
   if (typeof value === 'object') return 'a mapping';
   if (typeof value === 'string') return `the string ${quoted(value)}`;
-  return `the ${typeof value} \`${String(value)}\``;
+  return `the ${typeof value} ${quoted(written ?? String(value))}`;
 }
 
 export function isList(value: Json | undefined): value is readonly Json[] {

@@ -37,11 +37,11 @@ export interface BlockDeviceContext {
  * Finds all mistakes at once; with errors there is no value.
  */
 export function parseBlockDevices(raw: readonly Json[], context: BlockDeviceContext): Checked<BlockDevices> {
-  const issues = new Issues(context.locate, context.pointerPrefix);
+  const issues = new Issues(context.locate, context.pointerPrefix, context.sourceText);
   const parseContext: ParseContext = {
     imageName: context.imageName,
     issues,
-    sourceText: context.sourceText ?? (() => undefined),
+    sourceText: issues.sourceText,
     blockSizeOverride: context.blockSizeOverride,
     defaults: context.defaults ?? {},
   };

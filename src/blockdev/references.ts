@@ -4,10 +4,12 @@ import { GRAMMAR, type NodeKind, standsOn } from './grammar.ts';
 import { type Issues, member } from './issues.ts';
 import { type BaseReference, type Item, title } from './item.ts';
 
-/** The nodes by name; of nodes with the same name, the first. */
+/** The nodes by name; of nodes with the same name, the first. One whose name was refused is found by it: that it cannot be is told once. */
 export function indexByName(items: readonly Item[], issues: Issues): ReadonlyMap<string, Item> {
   const byName = new Map<string, Item>();
   for (const item of items) {
+    const refused = refusedName(item);
+    if (refused !== undefined && !byName.has(refused)) byName.set(refused, item);
     const first = byName.get(item.name);
     if (first === undefined) byName.set(item.name, item);
     // A second member or stub on the same device is told as a device that is used twice.
@@ -16,6 +18,11 @@ export function indexByName(items: readonly Item[], issues: Issues): ReadonlyMap
     }
   }
   return byName;
+}
+
+function refusedName(item: Item): string | undefined {
+  const name = item.values['name'];
+  return !item.named && typeof name === 'string' ? name : undefined;
 }
 
 function reportDuplicate(item: Item, first: Item, issues: Issues): void {
@@ -42,7 +49,7 @@ export function joinByName(items: readonly Item[], issues: Issues): readonly Ite
   for (const item of items) {
     const join = joinOf(item);
     if (join === undefined) continue;
-    const target = items.find((other) => other.kind === join.kind && other.name === join.name);
+    const target = items.find((other) => other.kind === join.kind && (refusedName(other) ?? other.name) === join.name);
     if (target === undefined) reportUnjoined(item, join, items, issues);
     else if (item.kind === 'lvm_pv')
       pushTo(joined, target.pointer, { name: item.name, pointer: member(item.pointer, join.key), by: item });

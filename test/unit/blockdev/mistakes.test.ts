@@ -205,6 +205,24 @@ const CASES: readonly WrongTree[] = [
     ['3 DIB_BLOCKDEV_UUID'],
     'an mbr has no room for it',
   ],
+  [
+    'uuid that YAML takes for a number',
+    plus('').replace('label: r', 'label: r, uuid: 0123'),
+    ['1 DIB_BLOCKDEV_WRONG_TYPE'],
+    'must be a string, not the number `0123`',
+  ],
+  [
+    'name that YAML takes for a number',
+    `- local_loop: {name: 007, size: 1GiB, ${MOUNTED}}\n`,
+    ['1 DIB_BLOCKDEV_NAME'],
+    'must be a string, not the number `007`',
+  ],
+  [
+    'size with a leading zero',
+    `- local_loop: {name: d, size: 0100, ${MOUNTED}}\n`,
+    ['1 DIB_BLOCKDEV_SIZE_NOT_STRING'],
+    'a number without a unit: `0100`',
+  ],
   ['bad uuid', plus('').replace('label: r', 'label: r, uuid: abc'), ['1 DIB_BLOCKDEV_UUID'], 'is not a UUID'],
   [
     'after 100%',

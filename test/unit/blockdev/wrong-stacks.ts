@@ -156,6 +156,22 @@ const LVM: readonly WrongTree[] = [
     'cannot be the name of a volume group',
   ],
   [
+    'group name with a blank, which its volumes and members use',
+    beside(
+      "- lvm: {vgs: [{name: 'my vg'}], lvs: [{name: lv, base: 'my vg', extents: 100%FREE}]}\n- lvm_pv: {base: a, vg: 'my vg'}\n",
+    ),
+    ['5 DIB_BLOCKDEV_NAME'],
+    '`my vg` cannot be the name of a volume group',
+  ],
+  [
+    'misspelt group beside one whose name is refused',
+    beside(
+      "- lvm: {pvs: [{name: pv, base: a}], vgs: [{name: 'my vg', base: [pv]}], lvs: [{name: lv, base: 'my-vg', extents: 100%FREE}]}\n",
+    ),
+    ['5 DIB_BLOCKDEV_NAME', '5 DIB_BLOCKDEV_UNKNOWN_BASE'],
+    '`my vg` cannot be the name of a volume group',
+  ],
+  [
     'extent size',
     beside('- lvm: {pvs: [{name: pv, base: a}], vgs: [{name: v, base: [pv], extent_size: 3MiB}]}\n'),
     ['5 DIB_BLOCKDEV_EXTENT_SIZE'],
