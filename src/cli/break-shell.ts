@@ -19,7 +19,7 @@ export function wantedBreaks(given: readonly string[]): BreakOptions | undefined
       code: 'DIB_BREAK_NO_TERMINAL',
       summary: `${quoted(breaks.points.join(','))} opens a shell, and standard input is no terminal`,
       detail: 'Nobody could use it. Nothing was changed.',
-      help: 'Run dib on a terminal, or set `break_cmd` to a program that runs in place of the shell, or leave the break point out (`--break`, variable `break`).',
+      help: 'Run dib on a terminal, or set `break_cmd` to a command line that bash runs in its place, or leave the break point out (`--break`, variable `break`).',
     },
     ExitCode.Usage,
   );

@@ -7,8 +7,8 @@ import { PHASES, type Phase } from '../elements/element.ts';
 export interface BreakOptions {
   /** `before-PHASE`, `after-PHASE`, with `/HOOK` for a single hook, and `after-error`. */
   readonly points: readonly string[];
-  /** What runs in place of a shell. */
-  readonly command?: readonly string[] | undefined;
+  /** What bash runs in place of a shell that is typed into: the user's own words, with everything that a command line may have. */
+  readonly command?: string | undefined;
   /** On the builder, with TARGET_ROOT set, also where hooks run inside the image. */
   readonly outside: boolean;
   /** Type of the user's terminal. */
@@ -23,16 +23,23 @@ export const AFTER_ERROR = 'after-error';
  */
 export function readBreaks(given: readonly string[], environment: NodeJS.ProcessEnv): BreakOptions | undefined {
   const names = [...given, environment['break'] ?? ''].flatMap((text) => text.split(',')).map((name) => name.trim());
-  const points = [...new Set(names.filter((name) => name !== ''))];
+  const points = [...new Set(names.filter((name) => name !== '').map(withSuffix))];
   if (points.length === 0) return undefined;
   for (const point of points) check(point);
-  const command = (environment['break_cmd'] ?? '').split(/\s+/).filter((word) => word !== '');
+  const command = (environment['break_cmd'] ?? '').trim();
   return {
     points,
-    command: command.length === 0 ? undefined : command,
+    command: command === '' ? undefined : command,
     outside: (environment['break_outside_target'] ?? '') !== '',
     term: environment['TERM'],
   };
+}
+
+/** diskimage-builder's names of phases have no `.d` here: `before-install` is `before-install.d`. */
+function withSuffix(point: string): string {
+  return point.replace(/^((?:before|after)-)([^/]+)/, (whole, when: string, phase: string) =>
+    PHASES.some((name) => name === `${phase}.d`) ? `${when}${phase}.d` : whole,
+  );
 }
 
 /** The phase that a break point is at; undefined for `after-error`. */

@@ -270,12 +270,12 @@ async function stopAt(
     const outside = breaks?.outside === true || isOutside(step.phase);
     const where = outside ? `on the builder; the tree is ${options.root}` : 'inside the image; hooks are below /tmp/in_target.d';
     const end = failure === undefined ? 'The build goes on when it ends.' : `${failure}.`;
-    const shell = breaks?.command ?? [...shellEnvironment(options.address, breaks?.term), '/bin/bash', '--norc', '-i'];
+    const shell = shellArguments(options.address, breaks);
     const loan = outside ? undefined : lendFiles(options.root);
     options.log(`stopped at ${point}\n`);
     try {
       const place: HookPlace = { terminal: true, network: step.run === 'hook' ? step.network : undefined };
-      const command = outside ? inDirectory(shell, session, place) : hookInside(onPath(shell), session, place);
+      const command = outside ? inDirectory(shell, session, place) : hookInside(shell, session, place);
       const without = place.network === 'none' ? ', without network as the hook' : '';
       await options.openShell({ point, title: `${options.address}, ${point}: a shell ${where}${without}. ${end}`, command });
     } finally {
@@ -285,14 +285,10 @@ async function stopAt(
   }
 }
 
-/** A shell is told its terminal and where it is. */
-function shellEnvironment(address: string, term = 'dumb'): string[] {
-  return ['/usr/bin/env', `TERM=${term}`, `PS1=(${address}) \\w \\$ `];
-}
-
-/** A program of the user's is looked for on the PATH of hooks. */
-function onPath(argv: readonly string[]): readonly string[] {
-  return argv[0]?.includes('/') === true ? argv : ['/usr/bin/env', '--', ...argv];
+/** A shell is told its terminal and where it is. `break_cmd` reaches it as one argument, as it was written. */
+function shellArguments(address: string, breaks: BreakOptions | undefined): string[] {
+  const program = breaks?.command === undefined ? ['--norc', '-i'] : ['-c', breaks.command];
+  return ['/usr/bin/env', `TERM=${breaks?.term ?? 'dumb'}`, `PS1=(${address}) \\w \\$ `, '/bin/bash', ...program];
 }
 
 /** Entering the worker's namespaces leaves the current directory behind. */

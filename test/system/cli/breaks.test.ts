@@ -106,12 +106,15 @@ test('without a terminal: a program in place of the shell, or a refusal before a
   expect(unknown.stderr).toContain('There is no place before-instal.d to break at');
   expect(unknown.stderr).toContain('Did you mean before-install.d?');
   expect(existsSync(project.path('small.tar'))).toBe(false);
-  const env = { break: 'before-install.d,after-root.d', break_cmd: 'touch /etc/by-command' };
+  const env = {
+    break: 'before-install,after-root.d',
+    break_cmd: `printf '%s|' "a  b" $IMAGE_NAME | cat >/etc/by-command; exit 3`,
+  };
   const { stderr } = project.apply([], { env });
   expect(stderr).toContain('layer.install, before-install.d: a shell inside the image');
   expect(stderr).toContain('The build did not come to after-root.d');
-  const listed = spawnSync('tar', ['--list', '--file', project.path('small.tar'), './etc/by-command'], { encoding: 'utf8' });
-  expect(listed.stdout).toBe('./etc/by-command\n');
+  const read = ['--extract', '--to-stdout', '--file', project.path('small.tar'), './etc/by-command'];
+  expect(spawnSync('tar', read, { encoding: 'utf8' }).stdout).toBe('a  b|small|');
   project.expectNothingLeft();
 });
 
