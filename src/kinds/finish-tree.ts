@@ -11,7 +11,7 @@ export function writeIdentity(root: string, inputs: StepsInputs): void {
   }
 }
 
-/** Takes out what belongs to the build: temporary files, contents of logs, and what the package manager leaves (`leftovers`, of Distro). */
+/** Takes out what belongs to the build: temporary files, contents of logs, logs of root's, and what the package manager leaves (`leftovers`, of Distro). */
 export function purge(root: string, leftovers: readonly string[]): void {
   const empty = (path: string) => {
     const directory = directoryInside(root, path);
@@ -29,14 +29,21 @@ export function purge(root: string, leftovers: readonly string[]): void {
     if (directory === undefined) continue;
     for (const name of readdirSync(directory)) if (name.endsWith(suffix)) rmSync(join(directory, name));
   }
-  const logs = directoryInside(root, 'var/log');
-  if (logs !== undefined) truncateLogs(logs);
+  eachFile(directoryInside(root, 'var/log'), (path) => {
+    if (statSync(path).size > 0) truncateSync(path);
+  });
+  // Installers that run as root leave their logs there; diskimage-builder removes them too.
+  eachFile(directoryInside(root, 'root'), (path) => {
+    if (path.endsWith('.log')) rmSync(path);
+  });
 }
 
-function truncateLogs(directory: string): void {
+/** Regular files at any depth; symbolic links are not followed. */
+function eachFile(directory: string | undefined, visit: (path: string) => void): void {
+  if (directory === undefined) return;
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     const path = join(directory, entry.name);
-    if (entry.isDirectory()) truncateLogs(path);
-    else if (entry.isFile() && statSync(path).size > 0) truncateSync(path);
+    if (entry.isDirectory()) eachFile(path, visit);
+    else if (entry.isFile()) visit(path);
   }
 }
