@@ -96,7 +96,7 @@ describe('the shipped elements, in an image', () => {
   });
 
   test('cloud-init and cloud-init-datasources: data sources', () => {
-    const text = 'datasource_list: [ NoCloud, ConfigDrive, OpenStack, Ec2, None ]\n';
+    const text = 'datasource_list: [ NoCloud, ConfigDrive, OpenStack, Ec2, None ]\ndatasource:\n  Ec2:\n    strict_id: false\n';
     expect(entry('etc/cloud/cloud.cfg.d/91-dib-cloud-init-datasources.cfg')).toBe(`100644 0:0 ${sha256(text)}`);
   });
 
