@@ -146,6 +146,15 @@ printf '%s\\n' "\${0##*/} $*" >>/usr/share/asked
 echo downloaded >/run/dib-packages/inner-1-1.noarch.rpm
 `;
 
+/** Likewise; version 5 downloads to a directory of the repository, which it has since it read its index. */
+const STUB_5 = `#!/usr/bin/bash
+printf '%s\\n' "\${0##*/} $*" >>/usr/share/asked
+case " $* " in
+    *' makecache '*) mkdir -p /var/cache/libdnf5/fedora-0123/repodata ;;
+    *' install '*) echo downloaded >/var/cache/libdnf5/fedora-0123/packages/five-1-1.noarch.rpm ;;
+esac
+`;
+
 /** The packages of small systems that can run hooks, without the one that names the distribution. */
 export function systemPackages(): TestPackage[] {
   return [
@@ -186,7 +195,7 @@ export function systemPackages(): TestPackage[] {
     { name: 'unsigned', files: { '/usr/share/unsigned': 'no\n' } },
     {
       name: 'inner-manager',
-      files: { '/usr/bin/microdnf': STUB, '/usr/bin/dnf-3': STUB, '/usr/bin/zypper': STUB },
+      files: { '/usr/bin/microdnf': STUB, '/usr/bin/dnf-3': STUB, '/usr/bin/dnf5': STUB_5, '/usr/bin/zypper': STUB },
       links: { '/usr/bin/dnf': 'dnf-3' },
     },
   ];

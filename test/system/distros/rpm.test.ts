@@ -217,6 +217,14 @@ describe('packages', () => {
       'package-installs.yaml':
         'inner-manager:\n  phase: pre-install.d\nhello-library:\nfarewell:\n  phase: post-install.d\n  uninstall: true\n',
       'install.d/60-more': '#!/bin/bash\nset -eu\ninstall-packages -u one\ninstall-packages -d /srv two three\n',
+      'install.d/61-version-5': `#!/bin/bash
+set -eu
+ln -sf dnf5 /usr/bin/dnf
+install-packages four
+test ! -L /var/cache/libdnf5/fedora-0123/packages
+install-packages -e four
+ln -sf dnf-3 /usr/bin/dnf
+`,
     });
     const result = await build(image(system('fedora'), { elements: ['inner'], environment: { DIB_REDHAT_KERNEL: 'none' } }));
     expect(result.error, `${failure(result)}\n${result.log.slice(-4000)}`).toBeUndefined();
@@ -229,13 +237,16 @@ describe('packages', () => {
       `${common} upgrade`,
       `${common} install one`,
       `${bare} install --downloadonly --downloaddir=/srv two three`,
+      `${bare} makecache`,
+      `${bare} --setopt=keepcache=1 install four`,
+      `${bare} --setopt=clean_requirements_on_remove=0 remove four`,
       `${common} --setopt=clean_requirements_on_remove=0 remove farewell`,
       'dnf --quiet repoquery --installed --installonly --latest-limit=-1',
     ];
     expect(result.manifest?.['usr/share/asked']).toBe(plain(asked.map((line) => `${line}\n`).join('')));
     // What it downloads is there for other builds, and no part of the image.
     const pool = join(bench.directory, 'cache-of-root/packages/fedora');
-    expect(readFileSync(join(pool, 'inner-1-1.noarch.rpm'), 'utf8')).toBe('downloaded\n');
+    for (const name of ['inner', 'five']) expect(readFileSync(join(pool, `${name}-1-1.noarch.rpm`), 'utf8')).toBe('downloaded\n');
     expect(Object.keys(result.manifest ?? {}).filter((path) => path.endsWith('.rpm'))).toEqual([]);
   });
 });
