@@ -1,9 +1,10 @@
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
-import { quoted } from '../diagnostics/printable.ts';
+import { quoted, quotedPath } from '../diagnostics/printable.ts';
+import { listOf } from '../diagnostics/suggest.ts';
 import { ARCHITECTURE_ALIASES } from '../distros/architectures.ts';
 import { distroOfElement } from '../distros/registry.ts';
 import { FLAGS } from './flags.ts';
-import { type BuildRequest, type Imported, type ImportedLayout, note, type Setting } from './imported.ts';
+import { type BuildRequest, type Imported, type ImportedLayout, note, type Setting, type UpstreamElements } from './imported.ts';
 import { importName, importOutputs } from './outputs.ts';
 import { carryVariables } from './variables.ts';
 
@@ -20,26 +21,33 @@ interface Draft {
   readonly notes: Diagnostic[];
 }
 
-/** Says in image.yaml's words what a build of diskimage-builder asks for. Pure; `layout` is DIB_BLOCK_DEVICE_CONFIG, read already. */
-export function carryOver(request: BuildRequest, layout: ImportedLayout | undefined): Imported {
+/**
+ * Says in image.yaml's words what a build of diskimage-builder asks for. Pure; `layout` is DIB_BLOCK_DEVICE_CONFIG, read already; `upstream`
+ * says which of `namedElements` only diskimage-builder has.
+ */
+export function carryOver(
+  request: BuildRequest,
+  layout: ImportedLayout | undefined,
+  upstream: UpstreamElements | undefined,
+): Imported {
   const { environment, notes } = carryVariables(request.environment);
   const draft: Draft = { environment: { ...environment }, comments: {}, notes: [...notes] };
   for (const setting of request.settings) carrySetting(setting, draft);
-  if (request.program === 'ramdisk-image-create') {
+  const last = (flag: string): Setting | undefined => request.settings.findLast((setting) => setting.flag === flag);
+  if (request.program === 'disk-image-create' && last('--ramdisk-element') !== undefined)
     draft.notes.push(
-      note('This made a ramdisk: a kernel and an initramfs, and no disk', {
-        help: 'The elements are carried over; which of them leave files beside the image says the plan.',
+      note('The option `--ramdisk-element` is left out: it means something to ramdisk-image-create only', {
+        range: last('--ramdisk-element')?.range,
       }),
     );
-  }
-  const named = carryElements(request, draft);
-  const last = (flag: string): Setting | undefined => request.settings.findLast((setting) => setting.flag === flag);
-  return {
+  const named = namedElements(request);
+  const packages = request.settings.flatMap(({ flag, value }) => (flag === '-p' ? words(value) : []));
+  const imported = {
     name: importName(request.settings, draft.notes),
     ...distroOf(named, last('-a')?.value ?? request.environment['ARCH'], draft),
-    elementsPath: (request.environment['ELEMENTS_PATH'] ?? '').split(':').filter((directory) => directory !== ''),
+    elementsPath: [...elementsPathOf(request), ...carryTree(upstream, draft)],
     skipBase: last('-n') !== undefined || (request.environment['SKIP_BASE'] ?? '') === '1',
-    packages: request.settings.flatMap(({ flag, value }) => (flag === '-p' ? words(value) : [])),
+    packages,
     environment: draft.environment,
     blockDevice: layout,
     outputs: importOutputs(request.settings, draft.notes),
@@ -47,6 +55,65 @@ export function carryOver(request: BuildRequest, layout: ImportedLayout | undefi
     origin: request.origin,
     notes: draft.notes,
   };
+  return request.program === 'ramdisk-image-create' ? asRamdisk(imported, named, draft) : imported;
+}
+
+/** The directories of ELEMENTS_PATH. */
+export function elementsPathOf({ environment }: BuildRequest): readonly string[] {
+  return (environment['ELEMENTS_PATH'] ?? '').split(':').filter((directory) => directory !== '');
+}
+
+/** The elements that diskimage-builder was told, with the one that ramdisk-image-create puts before them. */
+export function namedElements({ program, settings, elements }: BuildRequest): readonly string[] {
+  if (program === 'disk-image-create') return [...new Set(elements)];
+  const ramdisk = settings.findLast(({ flag }) => flag === '--ramdisk-element');
+  return [...new Set([ramdisk?.value ?? RAMDISK, ...elements])];
+}
+
+/** What ramdisk-image-create builds with unless it is told another. */
+const RAMDISK = 'ramdisk';
+
+/** Programs that its hooks copy from the image: dib's own systems come without them. */
+const RAMDISK_PACKAGES = ['cpio', 'wget'];
+
+/** A kernel and an initramfs come beside the image, and no disk. Archives of the tree are made all the same, as diskimage-builder does. */
+function asRamdisk(imported: Imported, named: readonly string[], draft: Draft): Imported {
+  comment(draft, 'elements', 'ramdisk-outputs: NAME.kernel and NAME.initramfs are outputs, and no disk is made.');
+  const lacking = imported.distro !== undefined && named.includes(RAMDISK);
+  if (lacking) comment(draft, 'packages', `${RAMDISK_PACKAGES.join(', ')}: hooks of the element ${RAMDISK} copy them.`);
+  return {
+    ...imported,
+    elements: [...imported.elements, 'ramdisk-outputs'],
+    packages: [...new Set([...imported.packages, ...(lacking ? RAMDISK_PACKAGES : [])])],
+    outputs: imported.outputs.filter(({ format }) => format === 'tar'),
+  };
+}
+
+/** diskimage-builder's own elements, where the image needs them. */
+function carryTree(upstream: UpstreamElements | undefined, draft: Draft): readonly string[] {
+  if (upstream === undefined) return [];
+  const { tree, names } = upstream;
+  const what = `${names.length === 1 ? 'The element' : 'The elements'} ${listOf(names)}`;
+  if (tree === undefined) {
+    draft.notes.push(
+      note(
+        `${what} ${names.length === 1 ? 'is' : 'are'} not shipped with dib, and no diskimage-builder was found that has more`,
+        {
+          help: 'If diskimage-builder brings it: install `python3-diskimage-builder` (Debian) or `diskimage-builder` (pip), and import again. Else add the directory that holds it to `elements_path`.',
+        },
+      ),
+    );
+    return [];
+  }
+  comment(draft, 'elements_path', `diskimage-builder's own elements, for ${names.join(', ')}.`);
+  draft.notes.push(
+    note(`${what} ${names.length === 1 ? 'comes' : 'come'} from diskimage-builder's own tree ${quotedPath(tree)}`, {
+      detail:
+        'Others of its elements are used too where both have them, save for those of which the plan says that dib has its own.',
+      help: 'To be independent of the installed package, copy the tree beside image.yaml and name the copy in `elements_path`.',
+    }),
+  );
+  return [tree];
 }
 
 function words(list: string): string[] {
@@ -84,19 +151,6 @@ function gibibytes(setting: Setting, draft: Draft): string {
     }),
   );
   return number;
-}
-
-/** The elements, with what ramdisk-image-create puts before them. */
-function carryElements(request: BuildRequest, draft: Draft): readonly string[] {
-  const ramdisk = request.settings.findLast(({ flag }) => flag === '--ramdisk-element');
-  if (request.program === 'ramdisk-image-create') return [...new Set([ramdisk?.value ?? 'ramdisk', ...request.elements])];
-  if (ramdisk !== undefined)
-    draft.notes.push(
-      note('The option `--ramdisk-element` is left out: it means something to ramdisk-image-create only', {
-        range: ramdisk.range,
-      }),
-    );
-  return [...new Set(request.elements)];
 }
 
 /** `debian-minimal` and its like are what `distro` stands for. Others bring their system themselves and stay elements. */

@@ -68,7 +68,12 @@ function take(
 ): void {
   const value = flag.takesValue ? (joined ?? rest.shift()) : '';
   if (value === undefined) diagnostics.push(usage(`The option ${quoted(written)} lacks its value`));
-  else settings.push({ flag: flag.flag, value });
+  else {
+    // Packages add up; a second list of types takes the place of the first.
+    const earlier = flag.flag === '-t' ? settings.findIndex((setting) => setting.flag === flag.flag) : -1;
+    if (earlier !== -1) settings.splice(earlier, 1);
+    settings.push({ flag: flag.flag, value });
+  }
 }
 
 const PRINTS_ONLY = '`--help` and `--version` build nothing: there is nothing to import';

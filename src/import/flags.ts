@@ -63,10 +63,7 @@ export const FLAGS: readonly Flag[] = [
     flag: '--logfile',
     takesValue: true,
     key: 'logfile',
-    fate: nothing(
-      'dib keeps a log of every action in `.dib/work/logs`',
-      'For one file, redirect: `dib apply --json >build.ndjson`.',
-    ),
+    fate: nothing('dib keeps a log of every action in `.dib/logs`', 'For one file, redirect: `dib apply --json >build.ndjson`.'),
   },
   {
     flag: '--checksum',

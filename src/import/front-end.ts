@@ -78,8 +78,10 @@ function readEntry(entry: JsonObject, pointer: string, draft: Draft, locate: Loc
       if (texts === undefined) diagnostics.push(wrong('`elements` is a list of names', range));
       else draft.elements.push(...texts);
     } else if (key === 'environment') readEnvironment(value, at, draft, locate, diagnostics);
-    else if (key === 'ramdisk') draft.ramdisk = value === true;
-    else if (flag === undefined) diagnostics.push(unknownKey(key, locate(at, 'key')));
+    else if (key === 'ramdisk') {
+      if (typeof value === 'boolean') draft.ramdisk = value;
+      else diagnostics.push(wrong(`${quoted(key)} must be ${EXPECTED.switch}`, range));
+    } else if (flag === undefined) diagnostics.push(unknownKey(key, locate(at, 'key')));
     else readSetting(flag, value, { draft, range, diagnostics, key });
   }
 }
@@ -98,9 +100,17 @@ function readSetting(flag: Flag, value: Json, { draft, range, diagnostics, key }
     return;
   }
   // `false` takes back what an earlier entry of the image switched on.
-  const replaced = flag.type === 'list' || flag.type === 'map' ? draft.settings : without(draft.settings, flag.flag);
+  const replaced = flag.type === 'list' ? draft.settings : without(draft.settings, flag.flag);
   const said = flag.takesValue || text !== 'false';
-  draft.settings = said ? [...replaced, { flag: flag.flag, value: flag.takesValue ? text : '', range }] : replaced;
+  const earlier = flag.type === 'map' ? draft.settings.find((setting) => setting.flag === flag.flag)?.value : undefined;
+  const whole = earlier === undefined ? text : updated(earlier, text);
+  draft.settings = said ? [...replaced, { flag: flag.flag, value: flag.takesValue ? whole : '', range }] : replaced;
+}
+
+/** `name=value` pairs with those of a later entry of the file. */
+function updated(earlier: string, later: string): string {
+  const pairs = [earlier, later].flatMap((text) => text.split(',')).map((pair) => [pair.split('=', 1)[0], pair] as const);
+  return [...new Map(pairs).values()].join(',');
 }
 
 function without(settings: readonly Setting[], flag: string): Setting[] {

@@ -54,6 +54,14 @@ export interface ImportedLayout {
   readonly text?: string | undefined;
 }
 
+/** Elements that are neither shipped with dib nor on ELEMENTS_PATH. */
+export interface UpstreamElements {
+  /** Absolute path of diskimage-builder's own elements, if they are on this machine; they have all of `names` then. */
+  readonly tree?: string | undefined;
+  /** Never empty. */
+  readonly names: readonly string[];
+}
+
 export interface ImportedOutput {
   readonly format: 'raw' | 'qcow2' | 'tar';
   readonly path?: string | undefined;

@@ -78,7 +78,10 @@ export function hookVariables(
   };
 }
 
-/** What diskimage-builder tells every hook unless the caller said otherwise: hooks run with `set -u` and rely on these being set. */
+/**
+ * What diskimage-builder tells every hook unless the caller said otherwise: hooks run with `set -u` and rely on these being set. The last
+ * three its library reads, which the element `ramdisk` sources inside the image.
+ */
 const UPSTREAM_DEFAULTS: Readonly<Record<string, string>> = {
   COMPRESS_IMAGE: '1',
   DIB_CHECKSUM: '0',
@@ -88,6 +91,9 @@ const UPSTREAM_DEFAULTS: Readonly<Record<string, string>> = {
   DIB_NO_TMPFS: '1',
   DIB_OFFLINE: '',
   DIB_PYTHON_EXEC: '/usr/bin/python3',
+  DIB_MOUNTPOINTS: '',
+  EXTRA_DETACH: '',
+  EXTRA_UNMOUNT: '',
 };
 
 /** Stands for the disk, which does not exist yet while hooks run: grub-install (libexec/grub) does not look at it. */
@@ -133,6 +139,7 @@ export function hookEnvironment(
   return {
     ...proxies,
     ...UPSTREAM_DEFAULTS,
+    TMP_IMAGE_PATH: join(paths.image, 'image0.raw'),
     ...variables,
     ...Object.fromEntries(Object.keys(set.inputFiles).map((name) => [name, `${paths.hooks}/.dib/inputs/${name}`])),
     DIB_ENV: declarations(set, variables),

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -37,6 +37,21 @@ test('a command line becomes an image.yaml that is valid', async () => {
   expect(readFileSync('image.yaml', 'utf8')).toMatch(
     /^distro: \{name: debian, release: bookworm\}\nelements: \[vm, openssh-server\]$/m,
   );
+});
+
+test('ramdisk-image-create: the element is found where diskimage-builder is installed, and no disk is made', async () => {
+  mkdirSync('venv/bin', { recursive: true });
+  writeFileSync('venv/bin/disk-image-create', '#!/bin/sh\n', { mode: 0o755 });
+  const tree = `${directory}/venv/lib/python3.12/site-packages/diskimage_builder/elements`;
+  for (const element of ['base', 'ramdisk']) mkdirSync(`${tree}/${element}`, { recursive: true });
+  vi.stubEnv('PATH', `${directory}/venv/bin`);
+  const { status, stderr } = await dibImport('ramdisk-image-create', '--', '-o', 'deploy', 'debian-minimal');
+  expect(status, stderr).toBe(0);
+  expect(stderr).toContain(`The element \`ramdisk\` comes from diskimage-builder's own tree \`${tree}\``);
+  const image = readFileSync('image.yaml', 'utf8');
+  expect(image).toContain(`elements_path: [${tree}]\n`);
+  expect(image).toMatch(/^elements: \[ramdisk, ramdisk-outputs\]$/m);
+  expect(image).toMatch(/^outputs: \[\]$/m);
 });
 
 test('what the new file needs yet is told, with status 1', async () => {

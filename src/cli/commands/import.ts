@@ -98,17 +98,20 @@ async function fromFrontEnd(file: string): Promise<readonly Imported[]> {
 
 /** With its layout, which `DIB_BLOCK_DEVICE_CONFIG` gives as text or as `file://` and a path. */
 async function imported(request: BuildRequest): Promise<Imported> {
-  const [{ carryOver }, { importLayout }, { SourceText: Source }] = await Promise.all([
+  const [{ carryOver, elementsPathOf, namedElements }, { importLayout }, { SourceText: Source }, tree] = await Promise.all([
     import('../../import/carry-over.ts'),
     import('../../import/block-device.ts'),
     import('../../diagnostics/source-text.ts'),
+    import('../../import/upstream-tree.ts'),
   ]);
+  const found = tree.findUpstreamTree(tree.installationPrefixes(process.env));
+  const upstream = tree.needOfUpstream(namedElements(request), elementsPathOf(request), found);
   const config = request.environment['DIB_BLOCK_DEVICE_CONFIG'] ?? '';
-  if (config === '') return carryOver(request, undefined);
+  if (config === '') return carryOver(request, undefined, upstream);
   const source = config.startsWith('file://')
     ? await readInput(config.slice('file://'.length))
     : new Source('DIB_BLOCK_DEVICE_CONFIG', config);
-  return carryOver(request, required(importLayout(source)));
+  return carryOver(request, required(importLayout(source)), upstream);
 }
 
 async function fromLayout(file: string): Promise<Imported> {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { carryOver } from '../../../src/import/carry-over.ts';
 import { parseCommandLine } from '../../../src/import/command-line.ts';
-import type { BuildRequest } from '../../../src/import/imported.ts';
+import type { BuildRequest, UpstreamElements } from '../../../src/import/imported.ts';
 import { writeImage } from '../../../src/import/write.ts';
 
 const HERE = { from: '/work', to: '/work' };
@@ -10,10 +10,11 @@ function imported(
   line: string,
   environment: Record<string, string> = {},
   program: BuildRequest['program'] = 'disk-image-create',
+  upstream?: UpstreamElements,
 ) {
   const { value, diagnostics } = parseCommandLine(line.split(' '));
   if (value === undefined) throw new Error(JSON.stringify(diagnostics));
-  return carryOver({ program, ...value, environment, origin: [`${program} ${line}`] }, undefined);
+  return carryOver({ program, ...value, environment, origin: [`${program} ${line}`] }, undefined, upstream);
 }
 
 /** image.yaml without its head. */
@@ -116,14 +117,48 @@ outputs: [{format: qcow2, compression: none}]
     expect(writeImage(image, { from: '/work', to: '/work' })).toContain('path: out/web.qcow2');
   });
 
-  test('ramdisk-image-create puts its element first', () => {
-    const image = imported(
-      '--ramdisk-element dracut-ramdisk debian-minimal',
-      { DIB_RELEASE: 'bookworm' },
-      'ramdisk-image-create',
+  test('ramdisk-image-create: its element first, kernel and initramfs as outputs, no disk, archives all the same', () => {
+    const line = '--ramdisk-element dracut-ramdisk -t qcow2,tar debian-minimal';
+    const image = imported(line, { DIB_RELEASE: 'bookworm' }, 'ramdisk-image-create');
+    expect(image).toMatchObject({
+      elements: ['dracut-ramdisk', 'ramdisk-outputs'],
+      packages: [],
+      outputs: [{ format: 'tar' }],
+      notes: [],
+    });
+    const usual = imported('-p wget,vim debian-minimal', { DIB_RELEASE: 'bookworm' }, 'ramdisk-image-create');
+    expect(writeImage(usual, HERE)).toContain(
+      `# ramdisk-outputs: NAME.kernel and NAME.initramfs are outputs, and no disk is made.
+elements: [ramdisk, ramdisk-outputs]
+# cpio, wget: hooks of the element ramdisk copy them.
+packages: [wget, vim, cpio]
+outputs: []
+`,
     );
-    expect(image.elements).toEqual(['dracut-ramdisk']);
-    expect(image.notes.map(({ summary }) => summary)).toEqual(['This made a ramdisk: a kernel and an initramfs, and no disk']);
+    // A system of somebody else's may well have them.
+    expect(imported('somebodys-os', {}, 'ramdisk-image-create').packages).toEqual([]);
+  });
+
+  test('elements that only diskimage-builder has: its tree behind those of ELEMENTS_PATH', () => {
+    const environment = { DIB_RELEASE: 'bookworm', ELEMENTS_PATH: 'mine' };
+    const upstream = { tree: '/usr/lib/dib/elements', names: ['uboot', 'ilo'] };
+    const image = imported('vm debian-minimal ilo uboot', environment, undefined, upstream);
+    expect(image.notes.map(({ summary }) => summary)).toEqual([
+      "The elements `uboot` and `ilo` come from diskimage-builder's own tree `/usr/lib/dib/elements`",
+    ]);
+    expect(writeImage(image, HERE)).toContain(
+      `# diskimage-builder's own elements, for uboot, ilo.
+elements_path: [mine, /usr/lib/dib/elements]
+`,
+    );
+    const absent = imported('vm debian-minimal ilo', environment, undefined, { names: ['ilo'] });
+    expect(absent.elementsPath).toEqual(['mine']);
+    expect(absent.notes).toMatchObject([
+      {
+        summary: 'The element `ilo` is not shipped with dib, and no diskimage-builder was found that has more',
+        help: expect.stringContaining('install `python3-diskimage-builder` (Debian)'),
+      },
+    ]);
   });
 });
 
@@ -132,7 +167,7 @@ describe('what is left out is told', () => {
   test.each([
     ['-x', 'The option `-x` is left out: tracing belongs to one run, not to the image'],
     ['-c', 'The option `-c` is left out: it never worked: the program started itself again without its options'],
-    ['--logfile l', 'The option `--logfile` is left out: dib keeps a log of every action in `.dib/work/logs`'],
+    ['--logfile l', 'The option `--logfile` is left out: dib keeps a log of every action in `.dib/logs`'],
     ['--checksum', 'The option `--checksum` is left out: dib always writes a `.sha256` beside every output; md5 is not made'],
     ['--docker-target a:b', 'The option `--docker-target` is left out: dib writes no images into a container engine'],
     ['--min-tmpfs 4', 'The option `--min-tmpfs` is left out: dib never builds in memory'],

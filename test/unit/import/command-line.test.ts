@@ -22,6 +22,7 @@ describe('arguments are read as getopt_long does', () => {
     ['--image-s=3 vm', ['--image-size=3'], ['vm']],
     ['--no vm', ['--no-tmpfs'], ['vm']],
     ['-p a,b -p c vm', ['-p=a,b', '-p=c'], ['vm']],
+    ['-t raw -t qcow2,tar vm', ['-t=qcow2,tar'], ['vm']],
     ['--mkfs-options=-O,^metadata_csum vm', ['--mkfs-options=-O,^metadata_csum'], ['vm']],
     ['-n -- vm -x', ['-n'], ['vm', '-x']],
     // getopt refuses these two, which the documentation has.

@@ -52,6 +52,12 @@ describe('the YAML front end', () => {
     ]);
   });
 
+  test('options of qemu-img of several entries are one mapping', () => {
+    const entry = (options: string) => `- {elements: [vm], qemu-img-options: {${options}}}\n`;
+    const [image] = requests(entry("compat: '1.1', preallocation: off") + entry("preallocation: metadata, lazy_refcounts: 'on'"));
+    expect(image?.options).toEqual(['-o=image', '--qemu-img-options=compat=1.1,preallocation=metadata,lazy_refcounts=on']);
+  });
+
   test('a switch can be taken back', () => {
     const [image] = requests('- {elements: [vm], skip-base: true}\n- {skip-base: false}');
     expect(image?.options).toEqual(['-o=image']);
@@ -62,6 +68,7 @@ describe('the YAML front end', () => {
     ['- elements: vm', '1:13 `elements` is a list of names'],
     ['- elements: [vm]\n  types: raw', '2:10 `types` must be a list of names'],
     ['- elements: [vm]\n  offline: 1', '2:12 `offline` must be `true` or `false`'],
+    ['- elements: [vm]\n  ramdisk: 1', '2:12 `ramdisk` must be `true` or `false`'],
     ['- elements: [vm]\n  environment: {A: [1]}', '2:20 The variable `A` has no text as its value'],
     ['- just text', '1:3 An entry is a mapping of settings'],
     ['imagename: web', '1:1 The file is no list of images'],
