@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { DISTROS, withDistroDefaults } from '../../../src/distros/registry.ts';
+import { PHASES } from '../../../src/elements/element.ts';
 import { loadElements } from '../../../src/elements/load.ts';
 import { builtinElementsDirectory } from '../../../src/elements/locations.ts';
+import { readMetadata } from '../../../src/elements/metadata.ts';
 
 const directory = builtinElementsDirectory();
 const elements = readdirSync(directory).sort();
@@ -104,6 +106,17 @@ describe('shipped elements', () => {
   it('declare the files that they make for the user', async () => {
     expect((await load(['vm', 'baremetal'])).extraOutputs).toEqual(['.vmlinuz', '.initrd']);
     expect((await load(['vm', 'iso'])).extraOutputs).toEqual(['.vmlinuz', '.initrd', '-boot.iso']);
+  });
+
+  it('say of their hooks which need the network', () => {
+    const metadata = (name: string) => readMetadata(join(directory, name))?.value;
+    const withHooks = elements.filter((name) => PHASES.some((phase) => existsSync(join(directory, name, phase))));
+    expect(withHooks.filter((name) => metadata(name)?.network === undefined)).toEqual([]);
+    const needing = elements.flatMap((name) => (metadata(name)?.network ?? []).map((phase) => `${name}/${phase}`)).sort();
+    expect(needing).toEqual([
+      ...['base/install.d', 'dracut-regenerate/install.d', 'epel/pre-install.d', 'redhat-common/finalise.d'],
+      ...['run/finalise.d', 'run/install.d', 'run/post-install.d', 'run/pre-install.d', 'yum/pre-install.d'],
+    ]);
   });
 
   it('choose the kernel and boot loader packages', async () => {
