@@ -1,14 +1,20 @@
-import type { BlockDevices, Disk } from './devices.ts';
+import type { BlockDevices, Disk, Mount } from './devices.ts';
 import { mountedFilesystem, mountHolding } from './mounted.ts';
 import { GPT_TYPE } from './partition-types.ts';
 import { disksUnder } from './stacks.ts';
 
-/** The directory that the boot loader reads its modules and configuration from. */
-export const GRUB_DIRECTORY = '/boot/grub';
+/** The directory that the boot loader reads its modules and configuration from, by the names that distributions give it. */
+export const GRUB_DIRECTORIES = ['/boot/grub', '/boot/grub2'] as const;
+
+/** The mount that holds GRUB's directory. */
+export function mountOfGrub(devices: BlockDevices): Mount | undefined {
+  const own = GRUB_DIRECTORIES.find((path) => devices.mounts.some(({ mountPoint }) => mountPoint === path));
+  return mountHolding(devices, own ?? GRUB_DIRECTORIES[0]);
+}
 
 /** The disks that hold GRUB's directory, in the order of the tree: several where a RAID or a volume group lies on several. */
 export function disksOfGrub(devices: BlockDevices): readonly Disk[] {
-  const mount = mountHolding(devices, GRUB_DIRECTORY);
+  const mount = mountOfGrub(devices);
   const mounted = mount && mountedFilesystem(devices, mount);
   const names = mounted === undefined ? new Set<string>() : disksUnder(devices, mounted.mkfs.base);
   return devices.disks.filter(({ name }) => names.has(name));

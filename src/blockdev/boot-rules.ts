@@ -1,9 +1,9 @@
 import { quoted } from '../diagnostics/printable.ts';
-import { bootDisks, disksOfGrub, GRUB_DIRECTORY } from './boot-disks.ts';
+import { bootDisks, disksOfGrub, mountOfGrub } from './boot-disks.ts';
 import { holdsRoot, unfitForRoot } from './crypttab.ts';
 import type { BlockDevices, Disk, Mkfs, Mount, Partition, Partitioning } from './devices.ts';
 import type { Issues } from './issues.ts';
-import { devicesUnder, mountedFilesystem, mountHolding } from './mounted.ts';
+import { devicesUnder, mountedFilesystem } from './mounted.ts';
 import { GPT_TYPE } from './partition-types.ts';
 
 /** Where the boot loader puts what UEFI firmware starts. */
@@ -15,6 +15,8 @@ const MBR_ESP = 'ef';
 export interface BootRulesContext {
   /** Debian's name of the architecture. */
   readonly arch: string;
+  /** Whether initramfs-tools make the initramfs, as on Debian and Ubuntu, and not dracut. */
+  readonly initramfsTools: boolean;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface BootRulesContext {
  */
 export function checkBoot(devices: BlockDevices, context: BootRulesContext, issues: Issues): void {
   checkGrubReads(devices, issues);
-  checkRootOpens(devices, issues);
+  checkRootOpens(devices, context, issues);
   const esp = devices.mounts.find(({ mountPoint }) => mountPoint === ESP);
   const bios = context.arch === 'amd64' && bootDisks(devices).length > 0;
   if (esp !== undefined) checkEsp(devices, esp, issues);
@@ -33,7 +35,7 @@ export function checkBoot(devices: BlockDevices, context: BootRulesContext, issu
 
 /** GRUB reads partitions, linear volumes, RAID and btrfs, but neither LUKS2 nor thin volumes (GRUB manual, "Filesystem syntax and semantics"). */
 function checkGrubReads(devices: BlockDevices, issues: Issues): void {
-  const mount = mountHolding(devices, GRUB_DIRECTORY);
+  const mount = mountOfGrub(devices);
   const mounted = mount && mountedFilesystem(devices, mount);
   if (mount === undefined || mounted === undefined) return;
   const under = devicesUnder(devices, mounted.mkfs.base);
@@ -55,7 +57,7 @@ function checkGrubReads(devices: BlockDevices, issues: Issues): void {
 }
 
 /** The initramfs asks for a passphrase, of every container below the root file system. */
-function checkRootOpens(devices: BlockDevices, issues: Issues): void {
+function checkRootOpens(devices: BlockDevices, { initramfsTools }: BootRulesContext, issues: Issues): void {
   for (const luks of devices.luks.filter((each) => holdsRoot(devices, each))) {
     const { closed, token } = unfitForRoot(luks);
     if (closed !== undefined) {
@@ -64,7 +66,7 @@ function checkRootOpens(devices: BlockDevices, issues: Issues): void {
         detail: 'The system cannot start without it.',
         help: `remove ${quoted(closed)} from \`options\``,
       });
-    } else if (token !== undefined) {
+    } else if (token !== undefined && initramfsTools) {
       issues.warn('DIB_BOOT_TOKEN_IGNORED', `${luks.pointer}/options`, {
         summary: `the LUKS container ${quoted(luks.name)} holds the root file system, and initramfs-tools do not know its option ${quoted(token)}`,
         detail: 'The initramfs asks for the passphrase instead.',

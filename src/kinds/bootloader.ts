@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { GRUB_DIRECTORIES } from '../blockdev/boot-disks.ts';
 import { fail } from '../diagnostics/errors.ts';
 import type { JsonObject } from '../util/json.ts';
 import { clearExtent, clearRecorded, statOrUndefined, writePieces } from './disk-file.ts';
@@ -9,7 +10,8 @@ import type { ActionContext, Kind } from './kind.ts';
 import { BOOT_CODE_BYTES } from './partitioning.ts';
 import { directoryInTree, mountedTree, type TreeAccess } from './tree-view.ts';
 
-const IMAGES = '/boot/grub/i386-pc';
+/** Where an element leaves GRUB's images. */
+const PLACES = GRUB_DIRECTORIES.map((directory) => `${directory}/i386-pc`);
 const SECTOR = 512;
 
 interface BootloaderOutputs extends JsonObject {
@@ -47,11 +49,9 @@ async function install(inputs: BootloaderInputs, context: ActionContext, access:
   if (inputs.place === undefined) return skip(context, inputs.reason ?? 'the disk has no room for it');
   const place = known<BootloaderPlace>(inputs.place, `place of ${context.address}`);
   const tree = await mountedTree(context, access, inputs.tree);
-  const images = await directoryInTree(tree, IMAGES, context.address);
-  const boot = images && (await readImage(join(images.path, 'boot.img')));
-  const core = images && (await readImage(join(images.path, 'core.img')));
-  if (boot === undefined || core === undefined) return skip(context, `the image has no ${IMAGES}/core.img`);
-  const pieces = embedOrFail(boot, core, place, context.address);
+  const images = await findImages(tree, context);
+  if (images === undefined) return skip(context, `the image has no core.img in ${PLACES.join(' or ')}`);
+  const pieces = embedOrFail(images, place, context.address);
   const { file } = context.outputs(inputs.disk) as LocalLoopOutputs;
   const offset = place.startSector * SECTOR;
   const length = place.sectors * SECTOR;
@@ -65,6 +65,23 @@ function skip(context: ActionContext, reason: string): BootloaderOutputs {
   return { installed: false };
 }
 
+interface Images {
+  /** Path in the image. */
+  readonly directory: string;
+  readonly boot: Buffer;
+  readonly core: Buffer;
+}
+
+async function findImages(tree: string, context: ActionContext): Promise<Images | undefined> {
+  for (const directory of PLACES) {
+    const found = await directoryInTree(tree, directory, context.address);
+    const boot = found && (await readImage(join(found.path, 'boot.img')));
+    const core = found && (await readImage(join(found.path, 'core.img')));
+    if (boot !== undefined && core !== undefined) return { directory, boot, core };
+  }
+  return undefined;
+}
+
 async function readImage(path: string): Promise<Buffer | undefined> {
   try {
     return await readFile(path);
@@ -74,7 +91,7 @@ async function readImage(path: string): Promise<Buffer | undefined> {
   }
 }
 
-function embedOrFail(boot: Buffer, core: Buffer, place: BootloaderPlace, address: string) {
+function embedOrFail({ directory, boot, core }: Images, place: BootloaderPlace, address: string) {
   try {
     return embedGrub(boot, core, place);
   } catch (error) {
@@ -82,7 +99,7 @@ function embedOrFail(boot: Buffer, core: Buffer, place: BootloaderPlace, address
     const where = place.kind === 'mbr-gap' ? 'gap before the first partition' : 'BIOS boot partition';
     fail({
       code: error.tooLarge ? 'DIB_BOOTLOADER_NO_ROOM' : 'DIB_BOOTLOADER_IMAGE',
-      summary: error.tooLarge ? `GRUB does not fit into the ${where}: ${error.message}` : `${IMAGES}: ${error.message}`,
+      summary: error.tooLarge ? `GRUB does not fit into the ${where}: ${error.message}` : `${directory}: ${error.message}`,
       detail: error.tooLarge
         ? undefined
         : 'dib writes sector numbers into known fields of these images, and they are not as expected.',
@@ -90,7 +107,7 @@ function embedOrFail(boot: Buffer, core: Buffer, place: BootloaderPlace, address
         ? place.kind === 'mbr-gap'
           ? 'Use `align: 1MiB` (the default) in the partitioning, so that the first partition starts at 1 MiB.'
           : 'Make the partition of type EF02 larger; 1 MiB is enough.'
-        : 'Use the GRUB of the image’s own distribution (package grub-pc-bin), or report this with its version.',
+        : 'Use the GRUB of the image’s own distribution (package grub-pc-bin, grub2-pc-modules or grub2-i386-pc), or report this with its version.',
       address,
     });
   }

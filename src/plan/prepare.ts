@@ -19,6 +19,7 @@ import { SourceText } from '../diagnostics/source-text.ts';
 import { debianArchitecture } from '../distros/architectures.ts';
 import type { ElementSet } from '../elements/element.ts';
 import { loadElements } from '../elements/load.ts';
+import { distroFamily } from '../elements/package-map.ts';
 import type { Json } from '../util/json.ts';
 import { checkOutputs, wantedOutputs } from './disk-outputs.ts';
 import { likeDiagnostics, withDistroFiles } from './distro-files.ts';
@@ -157,7 +158,10 @@ function bootDiagnostics(
   checkLeftOutDisks(config.outputs, devices, issues);
   checkStoragePackages(elements, config, devices, issues);
   const booted = elements.elements.some(({ name, builtin }) => name === 'bootloader' && builtin);
-  if (booted && becomesDisk(config, devices)) checkBoot(devices, { arch: elements.environment['ARCH'] ?? 'amd64' }, issues);
+  if (booted && becomesDisk(config, devices)) {
+    const family = distroFamily(elements.environment['DISTRO_NAME'] ?? '') ?? 'debian';
+    checkBoot(devices, { arch: elements.environment['ARCH'] ?? 'amd64', initramfsTools: family === 'debian' }, issues);
+  }
   return issues.diagnostics;
 }
 

@@ -5,10 +5,10 @@ import type { Diagnostic } from '../../../src/diagnostics/diagnostic.ts';
 import { locatedDevices } from './support.ts';
 
 /** What stands in the way of starting from a tree. */
-function problems(text: string, arch = 'amd64'): readonly Diagnostic[] {
+function problems(text: string, arch = 'amd64', initramfsTools = true): readonly Diagnostic[] {
   const { devices, locate } = locatedDevices(text);
   const issues = new Issues(locate);
-  checkBoot(devices, { arch }, issues);
+  checkBoot(devices, { arch, initramfsTools }, issues);
   return issues.diagnostics;
 }
 
@@ -180,6 +180,20 @@ describe('what cannot', () => {
     const [first] = diagnostics;
     expect(`${first?.summary}\n${first?.detail}\n${first?.help}`).toContain(message);
     expect(first?.help).toMatch(/^\S.*[.?]$/);
+  });
+
+  test('a TPM that dracut knows is no obstacle', () => {
+    const text = disk('gpt', [BSP, BOOT, LUKS_ROOT.replace('key: prompt', 'key: prompt, options: tpm2-device=auto')]);
+    expect(problems(text, 'amd64', false)).toEqual([]);
+  });
+
+  test('GRUB’s directory on a file system of its own that it cannot read, by either name', () => {
+    for (const point of ['/boot/grub', '/boot/grub2']) {
+      const crypt = LUKS_ROOT.replace('100%', '1GiB').replace('mount_point: /}', `mount_point: ${point}}`);
+      const text = disk('gpt', [BSP, BOOT, crypt, ROOT]);
+      const [problem] = problems(text);
+      expect(problem?.code, point).toBe('DIB_BOOT_GRUB_CANNOT_READ');
+    }
   });
 
   test('anything but UEFI on arm64', () => {
