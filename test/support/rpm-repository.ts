@@ -13,6 +13,8 @@ export interface TestPackage {
   readonly directories?: readonly string[];
   /** Files of this machine that become the package's own, at the same path. */
   readonly copies?: readonly string[];
+  /** Files and directories of this machine that become the package's own, by the path that they get. */
+  readonly sources?: Readonly<Record<string, string>>;
   /** What stands before a file's path in the list of files. */
   readonly attributes?: Readonly<Record<string, string>>;
   /** Scriptlet %post. */
@@ -81,6 +83,9 @@ function stageFiles(stage: string, each: TestPackage): void {
     writeFileSync(make(path), content, { mode: path.includes('bin/') ? 0o755 : 0o644 });
   }
   for (const path of each.copies ?? []) cpSync(path, make(path), { dereference: true, preserveTimestamps: true });
+  for (const [path, source] of Object.entries(each.sources ?? {})) {
+    cpSync(source, make(path), { recursive: true, dereference: true, preserveTimestamps: true });
+  }
   for (const [path, target] of Object.entries(each.links ?? {})) execFileSync('ln', ['-sfn', target, make(path)]);
 }
 
@@ -96,7 +101,9 @@ function specText(stage: string, packages: readonly TestPackage[]): string {
     ...(each.post === undefined ? [] : [`%post -n ${each.name} -p /usr/bin/bash`, each.post]),
     `%files -n ${each.name}`,
     ...(each.directories ?? []).map((path) => `%dir ${path}`),
-    ...Object.keys({ ...each.files, ...each.links }).map((path) => `${each.attributes?.[path] ?? ''} ${path}`.trim()),
+    ...Object.keys({ ...each.files, ...each.links, ...each.sources }).map((path) =>
+      `${each.attributes?.[path] ?? ''} ${path}`.trim(),
+    ),
     ...(each.copies ?? []),
   ]);
   const install = ['%install', 'mkdir -p %{buildroot}', `cp -a ${stage}/. %{buildroot}/`];

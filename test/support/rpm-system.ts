@@ -133,7 +133,8 @@ const EMPTY = [
   ...['langpacks-en', 'sudo'],
 ];
 
-function program(name: string): string {
+/** Path of a program of this machine. */
+export function program(name: string): string {
   const found = ['/usr/bin', '/usr/sbin'].map((directory) => `${directory}/${name}`).find((path) => existsSync(path));
   if (found === undefined)
     throw new Error(`the test copies the program ${name} of this machine into its packages, and it is not here`);
