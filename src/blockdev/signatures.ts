@@ -1,4 +1,5 @@
 import { printedLvmId } from './lvm-metadata.ts';
+import { isMdSuperblock, mdSuperblockAtEnd } from './md-superblock.ts';
 
 /** Reads `length` bytes of a device from `offset` on; fewer where it ends. */
 export type ReadBytes = (offset: number, length: number) => Promise<Uint8Array>;
@@ -121,10 +122,9 @@ const lvm: Reader = async (read) => {
 
 /** struct mdp_superblock_1, versions 1.2, 1.1 and 1.0: linux, include/uapi/linux/raid/md_p.h. */
 const md: Reader = async (read, size) => {
-  const end = Math.floor(size / SECTOR / 8) * 8 * SECTOR - 16 * SECTOR;
-  for (const offset of [4096, 0, end]) {
+  for (const offset of [4096, 0, mdSuperblockAtEnd(size)]) {
     const block = offset < 0 ? undefined : await piece(read, offset, 256);
-    if (block === undefined || block.readUInt32LE(0) !== 0xa92b4efc || block.readUInt32LE(4) !== 1) continue;
+    if (block === undefined || !isMdSuperblock(block)) continue;
     return { type: 'linux_raid_member', uuid: uuidText(block.subarray(16, 32)), label: text(block.subarray(32, 64)) };
   }
   return undefined;

@@ -1,4 +1,3 @@
-import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RaidLevel } from '../blockdev/devices.ts';
 import { readSignatures } from '../blockdev/signatures.ts';
@@ -9,6 +8,7 @@ import { attachedDevice, emptyDevice } from './attached-device.ts';
 import { statOrUndefined } from './disk-file.ts';
 import { type DeviceAttachment, type DeviceOutputs, type FileExtent, known, type RaidInputs } from './disk-inputs.ts';
 import { clearRecordedExtents, extentsOf, readFromExtents } from './extents.ts';
+import { kernelDevices } from './kernel-devices.ts';
 import type { ActionContext, Kind, Presence, RecordedResource, Requirement } from './kind.ts';
 import {
   assembleArrayCommand,
@@ -21,6 +21,7 @@ import {
   uuidDigits,
 } from './mdadm-commands.ts';
 import { privateName } from './private-name.ts';
+import { startForReading, stopForReading } from './raid-for-reading.ts';
 
 /** Outputs of `raid.NAME`. */
 interface RaidOutputs extends DeviceOutputs {
@@ -31,8 +32,8 @@ interface RaidOutputs extends DeviceOutputs {
 
 /** What attaching `raid.NAME` gives. */
 interface RaidAttachment extends DeviceAttachment {
-  /** Digits of the array's UUID. */
-  readonly mdUuid: string;
+  /** Digits of the array's UUID; absent of one that was started without metadata. */
+  readonly mdUuid?: string;
   /** Name under /dev/md. */
   readonly node: string;
   /** Device nodes of the members, in order. */
@@ -85,6 +86,7 @@ export const raid: Kind = {
     const { members, node } = { ...attachment?.marker, ...attachment?.outputs } as Partial<RaidAttachment>;
     if (members === undefined || node === undefined) return;
     await stopArrays(context, members);
+    if (attachment?.readOnly === true) await stopForReading(await context.machine(), privateName(context.paths, context.address));
     // Where there is no udev, mdadm leaves its link behind.
     await (await context.machine()).run({ argv: ['rm', '--force', node] });
   },
@@ -141,6 +143,10 @@ async function attachArray(recorded: RecordedResource, context: ActionContext): 
   await context.intend({ members, node });
   // Another may have been quicker (udev's incremental assembly), under a name and in a mode of its own.
   await stopArrays(context, members);
+  if (context.readOnly) {
+    const device = await startForReading(machine, inputs, members, privateName(context.paths, context.address));
+    if (device !== undefined) return { device, node, members };
+  }
   const mdUuid = uuidDigits(inputs.uuid);
   try {
     await machine.run(assembleArrayCommand(inputs.uuid, node, members, context.readOnly));
@@ -196,33 +202,10 @@ async function arraysOn(
   const { stdout } = await machine.run({ argv: ['cat', '/proc/mdstat'], okExitCodes: [0, 1] });
   const all = parseMdstat(stdout);
   if (all.length === 0) return { ours: [], others: [] };
-  const names = new Set(await kernelNames(machine, devices));
+  const names = new Set((await kernelDevices(machine, devices)).map(({ name }) => name));
   const touched = all.filter(({ members }) => members.some((member) => names.has(member)));
   const isOurs = ({ members }: RunningArray) => members.every((member) => names.has(member));
   return { ours: touched.filter(isOurs), others: touched.filter((array) => !isOurs(array)) };
-}
-
-/**
- * Names of devices as /proc/mdstat has them. By their numbers: where there is no udev, what LVM and cryptsetup make in /dev/mapper are nodes, not
- * links to `dm-N`. The numbers that stat(1) prints are hexadecimal.
- */
-async function kernelNames(machine: ActionMachine, devices: readonly string[]): Promise<string[]> {
-  const numbers = (await machine.run({ argv: ['stat', '--dereference', '--format=%t:%T', '--', ...devices] })).stdout;
-  const places = numbers
-    .trim()
-    .split('\n')
-    .map(
-      (pair) =>
-        `/sys/dev/block/${pair
-          .split(':')
-          .map((part) => Number.parseInt(part, 16))
-          .join(':')}`,
-    );
-  const paths = (await machine.run({ argv: ['readlink', '--canonicalize', '--', ...places] })).stdout;
-  return paths
-    .trim()
-    .split('\n')
-    .map((path) => basename(path));
 }
 
 function failSize(context: ActionContext, found: number, planned: number): never {
