@@ -1,4 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { afterEach, describe, expect, test } from 'vitest';
+import { privateName } from '../../src/kinds/private-name.ts';
+import type { Json } from '../../src/util/json.ts';
 import { useMachine } from './support/machine.ts';
 import { StackEngine } from './support/stack-engine.ts';
 
@@ -12,7 +15,7 @@ afterEach(async () => {
 });
 
 /** An array over some disks, the first of them partitioned, with an ext4 file system on it. */
-function engine(members: number, raid: Record<string, string | number>): StackEngine {
+function engine(members: number, raid: Record<string, Json>): StackEngine {
   const disks = Array.from({ length: members }, (_, index) => `disk${index}`);
   const tree = [
     ...disks.map((name) => ({ local_loop: { name, size: '48MiB' } })),
@@ -32,7 +35,7 @@ describe.each([
   [1, 2, { metadata: '1.0' }],
   [5, 3, { chunk: '64KiB' }],
   [6, 4, {}],
-  [10, 4, {}],
+  [10, 4, { options: ['--layout=f2'] }],
 ])('level %s over %s members with %j', (level, members, more) => {
   test('is made in the planned size, assembled, checked clean and stopped', async () => {
     const made = await engine(members, { level, ...more }).apply();
@@ -52,8 +55,32 @@ describe.each([
     }
     await made.detachAll();
     await made.detach('raid.data');
+    // Level 6 is started as level 5 is.
+    if (level !== 6) await expectReadable(made, level, members);
   });
 });
+
+/** For looking: the array is whole, all of it can be read, and not a byte of its members changes. Level 0 has no bitmap and is left to mdadm. */
+async function expectReadable(made: StackEngine, level: number, members: number): Promise<void> {
+  const before = await digests(made, members);
+  const device = await made.attachWithBelow('raid.data', true);
+  const directory = `/sys/block/${device.slice('/dev/'.length)}/md`;
+  expect(await judge.run('cat', `${directory}/array_state`)).toBe('readonly');
+  if (level !== 0) expect(await judge.run('cat', `${directory}/degraded`)).toBe('0');
+  expect(await judge.run('mdadm', '--detail', device)).toMatch(/State : (clean|readonly) *$/m);
+  expect(await judge.run('blockdev', '--getro', device)).toBe('1');
+  expect(await judge.run('blockdev', '--getsize64', device)).toBe(String(made.inputs('raid.data')['size']));
+  await judge.run('e2fsck', '-fn', device);
+  await made.detachAll();
+  expect(await digests(made, members)).toBe(before);
+  expect(await judge.run('sh', '-c', 'ls -d /sys/block/md_* || true')).toBe('');
+}
+
+async function digests(made: StackEngine, members: number): Promise<string> {
+  await judge.run('sync');
+  const files = Array.from({ length: members }, (_, index) => `${made.paths.work}/disk${index}.raw`);
+  return execFileSync('sha256sum', files, { encoding: 'utf8' });
+}
 
 test('a made array is started again by its UUID alone', async () => {
   const made = await engine(2, { level: 1 }).apply('raid.data');
@@ -68,8 +95,14 @@ test('an attach that was interrupted is undone from its marker', async () => {
   for (const address of made.below('raid.data')) await made.attach(address);
   await made.attachInterrupted('raid.data');
   expect(await judge.run('cat', '/proc/mdstat')).toMatch(/^md/m);
+  const marker = made.record('raid.data').attachment?.marker;
   await made.detach('raid.data');
   expect(await judge.run('cat', '/proc/mdstat')).not.toMatch(/^md/m);
+  // One for looking that knows no member yet is in no list of arrays.
+  await judge.run('sh', '-c', `echo md_${privateName(made.paths, 'raid.data')} >/sys/module/md_mod/parameters/new_array`);
+  made.setAttachment('raid.data', { status: 'attaching', bootId: '', outputs: {}, readOnly: true, marker });
+  await made.detach('raid.data');
+  expect(await judge.run('sh', '-c', 'ls -d /sys/block/md_* || true')).toBe('');
 });
 
 test('a creation that is killed leaves an array that its marker finds', async () => {
