@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Project, smallImage } from './project.ts';
+import { Project, tinyImage } from './project.ts';
 
 const KEY = 'Tr0ub4dor&3-öäü';
 const QUICK = { pbkdf: 'pbkdf2', iter_time: 100 };
@@ -9,7 +9,7 @@ const QUICK = { pbkdf: 'pbkdf2', iter_time: 100 };
 /** A root file system straight in a container straight on a disk. */
 function encrypted(key: object | string): object[] {
   return [
-    { local_loop: { name: 'image0', size: '512MiB' } },
+    { local_loop: { name: 'image0', size: '64MiB' } },
     { luks: { name: 'crypt', base: 'image0', key, ...QUICK } },
     { mkfs: { name: 'root', base: 'crypt', type: 'ext4', mount: { mount_point: '/', fstab: { options: 'defaults' } } } },
   ];
@@ -17,7 +17,7 @@ function encrypted(key: object | string): object[] {
 
 let project: Project;
 beforeAll(() => {
-  project = new Project(smallImage({ block_device: encrypted({ env: 'UNLOCK' }) }));
+  project = new Project(tinyImage({ block_device: encrypted({ env: 'UNLOCK' }) }));
 });
 afterAll(() => project.remove());
 
