@@ -1,13 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Project, smallImage } from './project.ts';
+import { Project, tinyImage } from './project.ts';
 
 let project: Project;
 let state: string;
 beforeAll(() => {
-  project = new Project(smallImage({ elements: ['./elements/tiny'], outputs: ['tar'], block_device: undefined }));
+  project = new Project(tinyImage({ elements: ['tiny-system', './elements/tiny'], outputs: ['tar'], block_device: undefined }));
   project.hook('tiny', 'install.d/50-tiny', 'echo state > /etc/tiny');
+  project.hook('tiny', 'post-install.d/50-tiny', 'echo state > /etc/tiny');
   state = project.path('.dib/state.json');
 });
 afterAll(() => project.remove());
@@ -37,7 +38,7 @@ test('a second apply is told who holds the lock and since when, or waits; plan w
 test('list, show and rm; the state before the last run is kept, closed to others', () => {
   const listed = project.run(['state', 'list']).stdout.trim().split('\n');
   expect(listed).toEqual(
-    ['bootstrap', 'finalise', 'install', 'packages', 'post-install', 'pre-install']
+    ['finalise', 'install', 'post-install', 'root']
       .map((layer) => `layer.${layer}`)
       .concat('output.tar')
       .concat(listed.filter((each) => !/^(layer|output)\./.test(each)))
