@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sha256 } from '../../../src/util/hash.ts';
+import { CACHE } from '../../support/caches.ts';
 import { type Bench, type DriverResult, layerBench, runDriver } from '../../support/layer-runs.ts';
 import { needRoot } from '../../support/privileges.ts';
 
@@ -44,7 +45,8 @@ const entry = (path: string) => built.manifest?.[path];
 beforeAll(async () => {
   needRoot();
   bench = layerBench();
-  built = await runDriver(bench, bench.request({ image, layout, manifest: true, builtinDirectory: ELEMENTS, skipBase: false }));
+  const request = { image, layout, cache: CACHE, manifest: true, builtinDirectory: ELEMENTS, skipBase: false };
+  built = await runDriver(bench, bench.request(request));
   if (built.error !== undefined) throw new Error(`${JSON.stringify(built.error, null, 2)}\n${built.log.slice(-5000)}`);
 }, 600_000);
 
