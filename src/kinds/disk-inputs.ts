@@ -137,6 +137,13 @@ export interface LuksInputs extends LuksHeader {
   readonly realisation: Realisation;
 }
 
+/** Inputs of `luks_header.NAME`: offline, the header of a container. */
+export interface LuksHeaderInputs extends JsonObject {
+  /** Address of the container. */
+  readonly luks: string;
+  readonly header: LuksHeader;
+}
+
 /** Inputs of `encrypt.NAME`: offline, what was written into the container is encrypted into the device that holds it. */
 export interface EncryptInputs extends JsonObject {
   /** Address of the container. */

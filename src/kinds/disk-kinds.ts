@@ -5,6 +5,7 @@ import { fstab } from './fstab.ts';
 import type { Kind } from './kind.ts';
 import { localLoop } from './local-loop.ts';
 import { luks } from './luks.ts';
+import { luksHeader, type VolumeKeys } from './luks-header.ts';
 import { lvs } from './lvs.ts';
 import { mkfs } from './mkfs.ts';
 import { mount } from './mount.ts';
@@ -21,9 +22,10 @@ import { vgs } from './vgs.ts';
 
 /** All kinds between the merged tree and the finished files. */
 export function diskKinds(access: TreeAccess & KeyAccess & DeviceAccess): readonly Kind[] {
+  const volumeKeys: VolumeKeys = new Map();
   return [
     ...[localLoop, existingDisk(access.devices), partitioning, partition],
-    ...[raid, luks(access), encrypt(access), pvs, vgs, lvs],
+    ...[raid, luks(access), luksHeader(access, volumeKeys), encrypt(access, volumeKeys), pvs, vgs, lvs],
     ...[mkfs(access), mount, fstab, subvolume, treeRoot(access), bootloader(access), output(access)],
   ];
 }

@@ -1,15 +1,15 @@
-import { open } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { fail } from '../diagnostics/errors.ts';
 import { quotedPath } from '../diagnostics/printable.ts';
 import type { JsonObject } from '../util/json.ts';
-import { keyPipeCommand, luksFormatFileCommand } from './cryptsetup-commands.ts';
 import { statOrUndefined, syncParent } from './disk-file.ts';
 import type { ContainerContent, DeviceOutputs, EncryptInputs, FileExtent } from './disk-inputs.ts';
 import { freeBlocksCommand } from './ext-free.ts';
 import { clearRecordedExtents, extentsOf } from './extents.ts';
 import type { ActionContext, Kind, Requirement } from './kind.ts';
 import { probeHeader } from './luks.ts';
-import { isSealed, plainFile } from './luks-file.ts';
+import { headerFile, isSealed, plainFile } from './luks-file.ts';
+import { makeHeader, type VolumeKeys } from './luks-header.ts';
 import { usedRanges } from './luks-used.ts';
 import { writeContainer } from './luks-write.ts';
 import { isExt } from './mkfs-commands.ts';
@@ -26,15 +26,15 @@ export interface EncryptOutputs extends JsonObject {
  * Offline: encrypts what was written into a container, from the content's file straight into the device that holds it. The content stays whole until the
  * container is, so that an interrupted run is repeated from here.
  */
-export function encrypt({ secrets }: KeyAccess): Kind {
+export function encrypt({ secrets }: KeyAccess, volumeKeys: VolumeKeys): Kind {
   return {
     kind: 'encrypt',
     interruptible: true,
     requires: (inputs) => requirements(inputs as EncryptInputs),
     commands(inputs) {
-      const { header, content } = inputs as EncryptInputs;
-      const filesystems = content.filter(isMeasured).map(({ address }) => freeBlocksCommand(`<${address}>`));
-      return [...filesystems, keyPipeCommand('<volume key>'), luksFormatFileCommand(header, '<header>', '<volume key>')];
+      // dib itself encrypts and writes.
+      const { content } = inputs as EncryptInputs;
+      return content.filter(isMeasured).map(({ address }) => freeBlocksCommand(`<${address}>`));
     },
     needsDetached: () => true,
 
@@ -59,14 +59,19 @@ export function encrypt({ secrets }: KeyAccess): Kind {
       )
         return { container, plain };
       await needContent(plain, size, name, context);
+      const volumeKey = volumeKeys.get(name) ?? (await makeHeader({ name, header, size }, await secrets.key(name), context));
+      volumeKeys.delete(name);
       try {
         const used = await usedRanges(plain, size, content, context);
-        await writeContainer({ header, container, plain, size, used }, await secrets.key(name), context);
+        await writeContainer({ header, headerFile: headerFile(context.paths, name), container, plain, used }, volumeKey, context);
       } catch (error) {
         // Where it was the builder's disk that is full, not even the state can be written before there is room again.
         await clearRecordedExtents(context, container).catch(() => {});
         throw error;
+      } finally {
+        volumeKey.fill(0);
       }
+      await rm(headerFile(context.paths, name), { force: true });
       await (await open(plain, 'w', 0o600)).close();
       await syncParent(plain);
       return { container, plain };
@@ -85,11 +90,7 @@ function isMeasured({ type }: ContainerContent): boolean {
 }
 
 function requirements({ content }: EncryptInputs): readonly Requirement[] {
-  const needs: Requirement[] = [
-    { need: 'tool', name: 'cryptsetup', package: 'cryptsetup-bin', why: 'makes the header of LUKS containers' },
-    { need: 'tool', name: 'mkfifo', package: 'coreutils', why: 'hands cryptsetup the key of the content' },
-    { need: 'tool', name: 'fallocate', package: 'util-linux', why: 'clears parts of the disk file' },
-  ];
+  const needs: Requirement[] = [{ need: 'tool', name: 'fallocate', package: 'util-linux', why: 'clears parts of the disk file' }];
   if (content.some(isMeasured))
     needs.push({ need: 'tool', name: 'dumpe2fs', package: 'e2fsprogs', why: 'tells which blocks of a file system are free' });
   return needs;

@@ -6,6 +6,9 @@ import { holdsUnknown, type Resource, UNKNOWN } from './kind.ts';
 /** Kinds that write into a container, or say where others do. */
 const CONTENT: ReadonlySet<string> = new Set(['luks', 'pvs', 'vgs', 'lvs', 'mkfs']);
 
+/** What turns the content of a container into the container, by the container's name. */
+const MADE_OF = ['luks_header', 'encrypt'];
+
 /** LUKS containers that are encrypted together: something lies in several of them, or one lies in another. */
 interface Vault {
   readonly containers: readonly Resource[];
@@ -28,7 +31,7 @@ export function withContent(resources: readonly Resource[]): Resource[] {
 /** Addresses of the containers that must be made anew with a resource, because it stands in them. */
 export function containersOf(address: string, resources: readonly Resource[]): string[] {
   const inside = (vault: Vault) =>
-    vault.content.has(address) || vault.containers.some(({ name }) => address === `encrypt.${name}`);
+    vault.content.has(address) || vault.containers.some(({ name }) => MADE_OF.some((kind) => address === `${kind}.${name}`));
   return vaultsOf(resources)
     .filter(inside)
     .flatMap(({ containers }) => containers.map((container) => container.address));

@@ -13,6 +13,11 @@ export function plainFile(paths: Paths, name: string): string {
   return join(paths.work, `${name}${PLAIN}`);
 }
 
+/** Where the header of a container is made, until it is written into the device that holds the container. */
+export function headerFile(paths: Paths, name: string): string {
+  return join(paths.work, `${name}.luks-header`);
+}
+
 /** Whether bytes lie in a LUKS container that was encrypted: nothing can be read or written there any more, and nothing need be. */
 export async function isSealed(extents: readonly FileExtent[]): Promise<boolean> {
   const files = new Set(extents.map(({ file }) => file).filter((file) => file.endsWith(PLAIN)));

@@ -7,6 +7,7 @@ import type {
   EncryptInputs,
   Later,
   LuksHeader,
+  LuksHeaderInputs,
   LuksInputs,
   LvsInputs,
   PvsInputs,
@@ -30,20 +31,24 @@ export function stackResources(graph: DeviceGraph, fingerprints: KeyFingerprints
   ];
 }
 
-/** Encrypts what was written into each container, once all of that is done. `content`: of each container by its name. */
+/**
+ * What turns containers and what was written into them into LUKS: the header, which is made meanwhile, and the encryption, once all is written.
+ * `content`: of each container by its name.
+ */
 export function encryptResources(graph: DeviceGraph, content: ReadonlyMap<string, readonly ContainerContent[]>): Resource[] {
   return graph.devices.luks
     .filter(({ name }) => graph.realisation(name) === 'offline')
-    .map((container) => {
-      const inputs: EncryptInputs = {
-        luks: graph.address(container.name),
-        device: graph.address(container.base),
-        header: headerOf(container, graph),
-        content: content.get(container.name) ?? [],
-      };
-      const dependsOn = [inputs.luks, inputs.device, ...inputs.content.map(({ address }) => address)];
-      const about = `content of ${inputs.luks}, encrypted into ${inputs.device}`;
-      return resource('encrypt', container.name, inputs, dependsOn, about, graph.source(container.pointer));
+    .flatMap((container) => {
+      const { name, base, pointer } = container;
+      const [luks, device, header] = [graph.address(name), graph.address(base), headerOf(container, graph)];
+      const headerInputs: LuksHeaderInputs = { luks, header };
+      const inputs: EncryptInputs = { luks, device, header, content: content.get(name) ?? [] };
+      const dependsOn = [luks, device, `luks_header.${name}`, ...inputs.content.map(({ address }) => address)];
+      const about = `content of ${luks}, encrypted into ${device}`;
+      return [
+        resource('luks_header', name, headerInputs, [luks], `header of ${luks}, with its key`, graph.source(pointer)),
+        resource('encrypt', name, inputs, dependsOn, about, graph.source(pointer)),
+      ];
     });
 }
 

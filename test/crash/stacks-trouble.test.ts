@@ -28,7 +28,7 @@ const MIB = 1024 * 1024;
 const EXAMPLES: readonly Example[] = [
   {
     name: 'luks-lvm',
-    long: { address: 'encrypt.system_crypt', command: 'cryptsetup luksFormat' },
+    long: { address: 'luks_header.system_crypt', command: 'cryptsetup luksFormat' },
     tool: ['mkfs.ext4', 'mkfs.mkfs_boot'],
     room: 8 * MIB,
     interrupts: [1, 2, 3],

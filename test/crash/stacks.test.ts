@@ -44,7 +44,7 @@ function longStepsOf({ steps }: Undisturbed): Place[] {
     .filter(({ command }) => LONG.test(command))
     .flatMap((step) => {
       const command = `${step.address}: ${step.command}`;
-      const moments = command.includes(' cryptsetup ') ? [0, 50, 100, 200, 400] : [0];
+      const moments = command.includes(' cryptsetup ') || step.address.startsWith('encrypt.') ? [0, 50, 100, 200, 400] : [0];
       return moments.map((after) => ({ ...place(`${command} +${after}`, during(step, undefined, after)), during: command }));
     });
 }

@@ -106,6 +106,7 @@ export function remaindersOf(rig: ProductRig, { addresses }: Pick<StackReference
   const names = existsSync(work) ? readdirSync(work) : [];
   return [
     ...rig.remainders(),
+    ...names.filter((name) => name.includes('.luks-header')),
     ...names.filter((name) => name.endsWith('.luks-plain') && statSync(join(work, name)).size > 0),
     ...leftOnMachine(rig, addresses),
   ];

@@ -62,6 +62,7 @@ const PARTS: ReadonlySet<string> = new Set([
   'partition',
   'raid',
   'luks',
+  'luks_header',
   'encrypt',
   'pvs',
   'vgs',

@@ -31,7 +31,7 @@ describe('encrypt.NAME after a run that was killed when all was done but the rec
     rmSync(work, { recursive: true, force: true });
     mkdirSync(work);
   });
-  const kind = encrypt({ secrets: { key: () => Promise.resolve(new Uint8Array(8)) } });
+  const kind = encrypt({ secrets: { key: () => Promise.resolve(new Uint8Array(8)) } }, new Map());
 
   it('takes the container that is there', async () => {
     writeFileSync(plain, '');

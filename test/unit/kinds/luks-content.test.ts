@@ -79,6 +79,7 @@ describe('what must be made anew with a resource', () => {
   it.each([
     ['mkfs.root', simple(), ['luks.crypt']],
     ['encrypt.crypt', simple(), ['luks.crypt']],
+    ['luks_header.crypt', simple(), ['luks.crypt']],
     ['output.raw', simple(), []],
     ['mkfs.in', SHARED, ['luks.a', 'luks.b', 'luks.inner']],
     ['mkfs.alone', SHARED, ['luks.c']],
