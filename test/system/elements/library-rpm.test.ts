@@ -23,6 +23,13 @@ const UNIT = '[Unit]\nDescription=test\n\n[Service]\nExecStart=/usr/bin/true\n\n
 const TIMER = '[Unit]\nDescription=test\n\n[Timer]\nOnCalendar=daily\n\n[Install]\nWantedBy=timers.target\n';
 const KEYS = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEXAMPLE builder@example\n';
 const SELINUX = '# comment\nSELINUX=enforcing\nSELINUXTYPE=mls\n';
+const EPEL = `[epel]
+name=EPEL
+#baseurl=https://download.example/pub/epel/9/Everything/x86_64/
+metalink=https://mirrors.invalid/metalink?repo=epel-9&arch=x86_64
+enabled=1
+gpgcheck=1
+`;
 const unit = (name: string) => `/usr/lib/systemd/system/${name}`;
 
 /** Says what it was called with. */
@@ -43,7 +50,7 @@ const PACKAGES: readonly TestPackage[] = [
   },
   { name: 'cloud-utils-growpart', files: { '/usr/bin/growpart': STUB } },
   { name: 'growpart', files: { '/usr/bin/growpart': STUB } },
-  { name: 'epel-release', files: { '/usr/bin/crb': STUB } },
+  { name: 'epel-release', files: { '/usr/bin/crb': STUB, '/etc/yum.repos.d/epel.repo': EPEL } },
   { name: 'openssh', files: { '/usr/bin/ssh-keygen': STUB } },
   { name: 'openssh-common', files: { '/usr/bin/ssh-keygen': STUB } },
   { name: 'openssh-server', files: { [unit('sshd.service')]: UNIT } },
@@ -156,6 +163,7 @@ async function build(name: TestSystem['name'], image: object): Promise<DriverRes
 const READ = [
   ...[
     'etc/chrony.conf',
+    'etc/yum.repos.d/epel.repo',
     'etc/cloud/cloud.cfg.d/91-dib-cloud-init-datasources.cfg',
     'etc/dnf/automatic.conf',
     'etc/selinux/config',
@@ -206,6 +214,8 @@ describe('rocky, with package names, paths and units of Enterprise Linux', () =>
       packages: ['extra-tool', 'selinux-policy-mls'],
       environment: {
         DIB_CHRONY_SERVERS: 'ntp.example.org',
+        DIB_EPEL_DISABLED: '1',
+        DIB_EPEL_MIRROR: 'https://mirror.invalid/epel/',
         DIB_LOCAL_CONFIG_AUTHORIZED_KEYS: join(scratch, 'authorized_keys'),
         DIB_YUM_REPO_CONF: join(scratch, 'extra.repo'),
       },
@@ -215,6 +225,7 @@ describe('rocky, with package names, paths and units of Enterprise Linux', () =>
   test('yum: a repository of the builder, while the image is built only', () => {
     expect(built.manifest?.['usr/share/extra']).toBe(`100644 0:0 ${sha256('extra\n')}`);
     expect(Object.keys(built.manifest ?? {}).filter((name) => /^etc\/yum\.repos\.d\/./.test(name))).toEqual([
+      'etc/yum.repos.d/epel.repo',
       'etc/yum.repos.d/rocky.repo',
     ]);
   });
@@ -244,8 +255,11 @@ describe('rocky, with package names, paths and units of Enterprise Linux', () =>
     expect(built.texts?.['etc/NetworkManager/conf.d/50-dib-dhcp.conf']).toMatch(/^ipv4\.dhcp-timeout=30$/m);
   });
 
-  test('epel: CRB is enabled with its own program', () => {
+  test('epel: CRB is enabled with its own program; its repositories are not, and on another mirror', () => {
     expect(built.texts?.['usr/share/asked']).toMatch(/^crb enable$/m);
+    expect(built.texts?.['etc/yum.repos.d/epel.repo']).toBe(
+      '[epel]\nname=EPEL\nbaseurl=https://mirror.invalid/epel/9/Everything/x86_64/\nenabled=0\ngpgcheck=1\n',
+    );
   });
 
   test('selinux-permissive: the policy stays', () => {

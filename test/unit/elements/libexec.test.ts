@@ -215,6 +215,40 @@ describe('dracut in the image', () => {
   });
 });
 
+describe('select_boot_kernel_initrd', () => {
+  const files = [
+    'vmlinuz-6.1-9',
+    'vmlinuz-6.1-10',
+    'vmlinuz-6.9-rescue',
+    'vmlinuz-5.9-cloud',
+    'initrd.img-6.1-10',
+    'initrd.img-5.9-cloud',
+  ];
+  const root = () => makeTree(Object.fromEntries(files.map((name) => [`boot/${name}`, ''])));
+  const select = (env: Record<string, string>) => {
+    const script = join(
+      makeTree({
+        select: `#!/bin/bash\nset -eu\nsource ${libexec}/lib/img-functions\nselect_boot_kernel_initrd "$1"\necho "$KERNEL $RAMDISK"\n`,
+      }),
+      'select',
+    );
+    const result = spawnSync(script, [root()], { env: { PATH: process.env['PATH'] ?? '', ...env }, encoding: 'utf8' });
+    return [result.status, result.stdout, result.stderr.replace(/\/\S*\/boot /, '')];
+  };
+
+  it('is the newest kernel with its initial file system, or what the patterns say', () => {
+    expect(select({})).toEqual([0, 'vmlinuz-6.1-10 initrd.img-6.1-10\n', '']);
+    const patterns = { DIB_BAREMETAL_KERNEL_PATTERN: 'vmlinuz-*-cloud', DIB_BAREMETAL_INITRD_PATTERN: 'initrd*-cloud' };
+    expect(select(patterns)).toEqual([0, 'vmlinuz-5.9-cloud initrd.img-5.9-cloud\n', '']);
+    expect(select({ ...patterns, DIB_BAREMETAL_INITRD_PATTERN: '' })).toEqual([0, 'vmlinuz-6.1-10 initrd.img-6.1-10\n', '']);
+    expect(select({ ...patterns, DIB_BAREMETAL_INITRD_PATTERN: 'none*' })).toEqual([
+      1,
+      '',
+      'select_boot_kernel_initrd: has no files for vmlinuz-*-cloud and none*\n',
+    ]);
+  });
+});
+
 describe('svc-map in the image', () => {
   it('prefers what is installed, then the map, then the name itself', () => {
     const tree = makeTree({
