@@ -131,3 +131,13 @@ test('links that a hook leaves in the tree do not lead dib to files of the build
   expect(existsSync(`${victim}/new`)).toBe(false);
   rmSync(victim, { recursive: true });
 });
+
+test('a hook cannot make a file immutable, which nobody could remove from the cache, in the image or on the builder', () => {
+  const refused = (file: string) => [
+    `message=$(chattr +i ${file} 2>&1) && exit 9`,
+    '[[ $message == *"Operation not permitted"* ]] || { echo "$message" >&2; exit 8; }',
+  ];
+  project.hook('tiny', 'install.d/50-tiny', ...refused('/etc/resolv.conf'));
+  project.hook('tiny', 'post-root.d/50-tiny', ...refused('"$TARGET_ROOT/etc/hostname"'));
+  project.apply();
+});
