@@ -80,8 +80,9 @@ function octal(byte: number): string {
 /** Puts the agent's lines together. Whatever else comes over the channel, such as the kernel's first words, is passed over. */
 export class ReplyReader {
   readonly #onMessage: (message: AgentMessage) => void;
-  #streams: Record<'stdout' | 'stderr', string[]> = { stdout: [], stderr: [] };
-  #current: 'stdout' | 'stderr' | undefined;
+  #streams = noOutput();
+  /** Lines of the stream that is being told. */
+  #current: string[] | undefined;
 
   constructor(onMessage: (message: AgentMessage) => void) {
     this.#onMessage = onMessage;
@@ -90,18 +91,18 @@ export class ReplyReader {
   line(text: string): void {
     const line = this.#withoutPong(text);
     if (!line.startsWith(':')) {
-      if (this.#current !== undefined) this.#streams[this.#current].push(line);
+      this.#current?.push(line);
       return;
     }
-    const [word, ...rest] = line.slice(1).split(' ');
-    if (word === 'stdout' || word === 'stderr') this.#current = word;
+    const [word = '', ...rest] = line.slice(1).split(' ');
+    if (isStream(word)) this.#current = this.#streams[word];
     else if (word === 'next') this.#onMessage({ type: 'next' });
     else if (word === 'hello') this.#hello(rest);
     else if (word === 'done') this.#reply(rest, { status: Number(rest[1]) });
     else if (word === 'not-started') this.#reply(rest, { notStarted: rest[1] as NotStarted });
   }
 
-  /** The agent answers while what runs prints, so its answer may stand after any byte of base64. */
+  /** The agent answers while what runs prints, so its answer may stand after any byte of what that printed. */
   #withoutPong(line: string): string {
     if (!line.endsWith(PONG)) return line;
     this.#onMessage({ type: 'pong' });
@@ -113,10 +114,28 @@ export class ReplyReader {
   }
 
   #reply([id]: readonly string[], outcome: Pick<AgentReply, 'status' | 'notStarted'>): void {
-    const decode = (lines: readonly string[]) => Buffer.from(lines.join(''), 'base64');
-    const { stdout, stderr } = this.#streams;
-    this.#streams = { stdout: [], stderr: [] };
+    const streams = this.#streams;
+    this.#streams = noOutput();
     this.#current = undefined;
-    this.#onMessage({ type: 'reply', id: Number(id), ...outcome, stdout: decode(stdout), stderr: decode(stderr) });
+    const stdout = decode(streams.stdout, streams['stdout-text']);
+    const stderr = decode(streams.stderr, streams['stderr-text']);
+    this.#onMessage({ type: 'reply', id: Number(id), ...outcome, stdout, stderr });
   }
+}
+
+const noOutput = () => ({ stdout: [], stderr: [], 'stdout-text': [], 'stderr-text': [] }) as Record<Stream, string[]>;
+
+/** What a command printed, in base64 or as plain text. */
+type Stream = 'stdout' | 'stderr' | 'stdout-text' | 'stderr-text';
+
+function isStream(word: string): word is Stream {
+  return /^std(out|err)(-text)?$/.test(word);
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { '\\n': '\n', '\\c': ':', '\\\\': '\\' };
+
+/** Of the two forms of a stream, the agent has used one. */
+function decode(base64: readonly string[], text: readonly string[]): Uint8Array {
+  if (base64.length > 0) return Buffer.from(base64.join(''), 'base64');
+  return Buffer.from(text.join('').replaceAll(/\\[nc\\]/g, (found) => ESCAPES[found] ?? found));
 }

@@ -140,6 +140,8 @@ describe('a command', () => {
     await machine.run({ argv: ['tee', '/dev/stderr'], cwd: directory, input: ':done 1 0\n:stdout\n' }, { log });
     await machine.run({ argv: ['cat', join(directory, 'bytes')] }, { log });
     expect(logged().includes(bytes)).toBe(true);
+    const plain = 'a:\\n\\c\\\\ &\tb\n\n:pong\\';
+    expect((await machine.run({ argv: ['printf', '%s', plain] }, {})).stdout).toBe(plain);
     expect(
       logged()
         .toString('latin1')

@@ -102,6 +102,14 @@ describe('answers', () => {
     ]);
   });
 
+  it('may be plain text, with the ends of its lines, colons and backslashes written out', () => {
+    const lines = [':stdout-text', 'a\\cb\\n\\\\n\\\\\\c:pong', ' end', ':stderr', base64('\x80'), ':done 1 0'];
+    expect(read(lines)).toEqual([
+      { type: 'pong' },
+      { type: 'reply', id: 1, status: 0, stdout: Buffer.from('a:b\n\\n\\: end'), stderr: Buffer.from('\x80') },
+    ]);
+  });
+
   it('may be given while a command prints, in the middle of a line', () => {
     const text = base64('what a command prints');
     for (let at = 0; at <= text.length; at++) {
