@@ -22,6 +22,13 @@ const CALLS_UPSTREAM = {
   'element-deps': 'install-bin\nsource-repositories\nsysctl\n',
   'source-repository-calls-upstream': 'calls-upstream git /opt/calls $CALLS_REPOSITORY main\n',
   'package-installs.yaml': 'cloud-init:\njq:\nvim-tiny:\n  uninstall: true\n',
+  // Most of a kernel's size and time is in its drivers and in an initramfs that holds them; nothing here starts it.
+  'pre-install.d/01-small-kernel': `#!/bin/bash
+set -eu -o pipefail
+mkdir -p /etc/initramfs-tools/conf.d
+echo MODULES=list >/etc/initramfs-tools/conf.d/small
+echo 'path-exclude=/lib/modules/*/kernel/*' >/etc/dpkg/dpkg.cfg.d/small
+`,
   'extra-data.d/20-calls': `#!/bin/bash
 set -eu -o pipefail
 source $_LIB/common-functions
