@@ -20,8 +20,21 @@ const run = (program: string, ...args: string[]): string =>
     env: { ...process.env, LC_ALL: 'C', PATH: `${process.env['PATH']}:/usr/sbin:/sbin` },
   });
 
-/** Makes a tree of `files` files of `size` bytes, a hundred in a directory, and says what it takes. */
-function makeTree(name: string, files: number, size: number): { path: string; usage: { bytes: number; inodes: number } } {
+interface Tree {
+  readonly path: string;
+  readonly usage: { readonly bytes: number; readonly inodes: number };
+}
+
+const made = new Map<string, Tree>();
+
+/** A tree of `files` files of `size` bytes, a hundred in a directory, made at the first call, and what it takes. */
+function treeOf(name: string, files: number, size: number): Tree {
+  const tree = made.get(name) ?? makeTree(name.replaceAll(' ', '-'), files, size);
+  made.set(name, tree);
+  return tree;
+}
+
+function makeTree(name: string, files: number, size: number): Tree {
   const path = join(directory, name);
   const content = Buffer.alloc(size, 'x');
   let inodes = 1;
@@ -57,7 +70,7 @@ const KINDS: readonly (readonly [FilesystemType, readonly string[]])[] = [
 ];
 
 test.each(TREES)('a real ext file system of the smallest size holds %s, and is not much too large', (name, files, size) => {
-  const { path, usage } = makeTree(name.replaceAll(' ', '-'), files, size);
+  const { path, usage } = treeOf(name, files, size);
   for (const [type, opts] of KINDS) {
     const length = minimumFilesystemSize({ type, opts }, usage);
     const image = join(directory, 'fs.img');
@@ -78,7 +91,7 @@ test.each(TREES)('a real ext file system of the smallest size holds %s, and is n
 });
 
 test.each(TREES)('a real FAT file system of the smallest size holds %s', (name, files, size) => {
-  const { path, usage } = makeTree(`fat-${name.replaceAll(' ', '-')}`, files, size);
+  const { path, usage } = treeOf(name, files, size);
   const image = join(directory, 'fat.img');
   writeFileSync(image, '');
   truncateSync(image, minimumFilesystemSize({ type: 'vfat', opts: [] }, usage));
