@@ -138,6 +138,6 @@ test('a hook cannot make a file immutable, which nobody could remove from the ca
     '[[ $message == *"Operation not permitted"* ]] || { echo "$message" >&2; exit 8; }',
   ];
   project.hook('tiny', 'install.d/50-tiny', ...refused('/etc/resolv.conf'));
-  project.hook('tiny', 'post-root.d/50-tiny', ...refused('"$TARGET_ROOT/etc/hostname"'));
+  project.hook('tiny', 'post-root.d/50-tiny', ...refused('"$TARGET_ROOT/etc/passwd"'));
   project.apply();
 });
