@@ -159,7 +159,8 @@ function bootDiagnostics(
   checkStoragePackages(elements, config, devices, issues);
   const booted = elements.elements.some(({ name, builtin }) => name === 'bootloader' && builtin);
   if (booted && becomesDisk(config, devices)) {
-    const family = distroFamily(elements.environment['DISTRO_NAME'] ?? '') ?? 'debian';
+    const { DISTRO_NAME = '' } = elements.environment;
+    const family = distroFamily(DISTRO_NAME) ?? 'debian';
     checkBoot(devices, { arch: elements.environment['ARCH'] ?? 'amd64', initramfsTools: family === 'debian' }, issues);
   }
   return issues.diagnostics;
