@@ -94,7 +94,8 @@ export function createLogicalVolumeCommand(inputs: LvsInputs, { group, devices }
   }
 }
 
-function poolName({ pool }: LvsInputs): string {
+/** Name of the pool that a thin volume is in. */
+export function poolName({ pool }: LvsInputs): string {
   return (pool ?? '').replace(/^lvs\./, '');
 }
 

@@ -11,6 +11,7 @@ import {
   type GroupPlace,
   listVolumesCommand,
   parseVolumes,
+  poolName,
   removeVolumesCommand,
 } from './lvm-commands.ts';
 import type { VgsOutputs } from './vgs.ts';
@@ -37,7 +38,7 @@ export async function createVolume(inputs: LvsInputs, context: ActionContext): P
   try {
     await machine.run(command);
   } catch (error) {
-    if (!(error instanceof DibError) || !(await removeLeft(machine, place, inputs.volume, volumes ?? []))) throw error;
+    if (!(error instanceof DibError) || !(await removeLeft(machine, place, inputs, volumes ?? []))) throw error;
     await machine.run(command);
   }
   const made = (await volumesIn(machine, place)).find(({ name }) => name === inputs.volume);
@@ -49,13 +50,16 @@ export async function createVolume(inputs: LvsInputs, context: ActionContext): P
 async function removeLeft(
   machine: ActionMachine,
   place: GroupPlace,
-  volume: string,
+  inputs: LvsInputs,
   declared: readonly string[],
 ): Promise<boolean> {
   const found = (await volumesIn(machine, place)).map(({ name }) => name);
-  const left = found.filter((name) => name === volume || !declared.includes(name));
-  if (left.length > 0) await machine.run(removeVolumesCommand(place, left));
-  return left.length > 0;
+  const left = found.filter((name) => name === inputs.volume || !declared.includes(name));
+  if (left.length === 0) return false;
+  // A pool that only a volume of it keeps active counts as inactive for lvremove, which then fails half-way: "Cannot activate thin pool".
+  if (inputs.type === 'thin') await machine.run(activateCommand(place, poolName(inputs), 'y'));
+  await machine.run(removeVolumesCommand(place, left));
+  return true;
 }
 
 async function volumesIn(machine: ActionMachine, place: GroupPlace) {
