@@ -130,6 +130,32 @@ test('what an interrupted creation left is made anew', async () => {
   expect(await groups(made)).toBe('  sys-tem/0');
 });
 
+/** A pool with two thin volumes. */
+const TWO_THIN = [
+  { local_loop: { name: 'disk0', size: '64MiB' } },
+  {
+    lvm: {
+      pvs: [{ name: 'pv0', base: 'disk0' }],
+      vgs: [{ name: 'sys', base: ['pv0'] }],
+      lvs: [
+        { name: 'pool', base: 'sys', size: '32MiB', type: 'thin-pool' },
+        { name: 'used', base: 'sys', size: '32MiB', type: 'thin', 'thin-pool': 'pool' },
+        { name: 'left', base: 'sys', size: '32MiB', type: 'thin', 'thin-pool': 'pool' },
+      ],
+    },
+  },
+  { mkfs: { name: 'fs', base: 'used', type: 'ext4' } },
+];
+
+test('a thin volume that an interrupted creation left is made anew while another of its pool is active', async () => {
+  const made = await engine({}, TWO_THIN).apply('lvs.left');
+  const before = made.record('lvs.left').outputs['id'];
+  await made.attachWithBelow('lvs.used');
+  const { id } = await made.create('lvs.left');
+  expect(id).not.toBe(before);
+  expect(await made.attachWithBelow('lvs.left')).toBe('/dev/mapper/sys-left');
+});
+
 test('the probe knows a group that was renamed, and one that is not there', async () => {
   const made = await engine().apply('lvs.ro-ot');
   await attachDisks(made);
