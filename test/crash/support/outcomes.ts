@@ -46,7 +46,7 @@ export class Findings {
     const seconds = Math.round((Date.now() - this.#begun) / 1000);
     if (FULL)
       process.stdout.write(
-        `${built.image.name}, ${seconds} s: ${outcome} after ${name}${failure === undefined ? '' : ' FAILED'}\n`,
+        `${built.image.name}, ${seconds} s: ${outcome} after ${name}${failure === undefined ? '' : ` FAILED: ${failure}`}\n`,
       );
   }
 
