@@ -25,12 +25,12 @@ interface Report {
   readonly report: readonly Record<string, readonly Record<string, string>[]>[];
 }
 
-/** Boots user-mode Linux once for all tests of a file. */
-export function useMachine(): Judge {
+/** Boots user-mode Linux once for all tests of a file. `memory`: in MiB. */
+export function useMachine(memory = 512): Judge {
   const directory = mkdtempSync('/var/tmp/dib-vm-test-');
   let machine: Machine | undefined;
   beforeAll(async () => {
-    machine = await startMachine(umlBackend, { scratch: directory, memory: 512 });
+    machine = await startMachine(umlBackend, { scratch: directory, memory });
   });
   afterAll(async () => {
     await machine?.close();
