@@ -13,9 +13,6 @@ function filesBelow(directory: string): string[] {
 
 const files = [...filesBelow(builtinElementsDirectory()), ...filesBelow(libexecDirectory())];
 const scripts = files.filter((file) => readFileSync(file, 'utf8').startsWith('#!'));
-const ofElements = scripts.filter((file) => file.startsWith(builtinElementsDirectory()));
-/** Functions for hooks: strictness is the hook's. */
-const sourced = ofElements.filter((file) => /^#!.*\n# Sourced by /.test(readFileSync(file, 'utf8')));
 const environmentFiles = files.filter((file) => file.includes('/environment.d/'));
 
 describe('shell code', () => {
@@ -33,7 +30,7 @@ describe('shell code', () => {
     expect(check(['--shell=bash'], environmentFiles)).toBe('');
   });
 
-  it.each(ofElements.filter((file) => !sourced.includes(file)))('%s is strict and executable', (file) => {
+  it.each(scripts.filter((file) => file.startsWith(builtinElementsDirectory())))('%s is strict and executable', (file) => {
     const text = readFileSync(file, 'utf8');
     // There is no bash in an initramfs.
     const posix = file.includes('/initramfs/');
@@ -42,12 +39,6 @@ describe('shell code', () => {
     expect(statSync(file).mode & 0o111).toBe(0o111);
     expect(text.endsWith('\n')).toBe(true);
     expect(text).not.toMatch(/\r|\t[^ ]*\bthen\b/);
-  });
-
-  it.each(sourced)('%s only defines, and is not executable', (file) => {
-    expect(statSync(file).mode & 0o111).toBe(0);
-    const outside = readFileSync(file, 'utf8').replace(/^\w+\(\) \{\n[\s\S]*?^\}\n/gm, '');
-    expect(outside).toMatch(/^#!\/bin\/bash\n(#.*\n|\w+=\S+\n|\n)+$/);
   });
 
   it.each(environmentFiles)('%s only exports, and is not executable', (file) => {
