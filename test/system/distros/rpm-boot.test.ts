@@ -169,8 +169,15 @@ describe('Fedora’s GRUB', () => {
 
   test('gives later kernels the arguments of this image, and dracut no builder to look at', () => {
     expect(built.text('etc/kernel/cmdline')).toBe(`root=UUID=${built.uuid('/')} ro ${ARGUMENTS}\n`);
-    expect(built.text('usr/share/cmdline-at-install')).toBe(`ro ${ARGUMENTS}\n`);
+    expect(built.text('usr/share/cmdline-at-install')).toBe('ro\n');
     expect(built.lines('etc/dracut.conf.d/50-dib-bootloader.conf')).toContain('hostonly="no"');
+  });
+
+  test('leaves an image without disks as it is', () => {
+    built.project.change({ elements: ['bootloader'], block_device: undefined, outputs: ['tar'] });
+    built.project.apply();
+    expect(built.files('etc/kernel')).toEqual([]);
+    expect(built.files('boot/grub2')).toEqual([]);
   });
 });
 
