@@ -172,13 +172,6 @@ describe('Fedora’s GRUB', () => {
     expect(built.text('usr/share/cmdline-at-install')).toBe('ro\n');
     expect(built.lines('etc/dracut.conf.d/50-dib-bootloader.conf')).toContain('hostonly="no"');
   });
-
-  test('leaves an image without disks as it is', () => {
-    built.project.change({ elements: ['bootloader'], block_device: undefined, outputs: ['tar'] });
-    built.project.apply();
-    expect(built.files('etc/kernel')).toEqual([]);
-    expect(built.files('boot/grub2')).toEqual([]);
-  });
 });
 
 describe('Enterprise Linux’s GRUB, with boot loader entries, on LVM', () => {
