@@ -138,11 +138,6 @@ test('a volume that is gone: plan tells, apply makes it again', async () => {
   await expectClear();
 });
 
-test('attach for looking is refused beside a group of that name', async () => {
-  expect(await dib('attach')).toContain('error[DIB_LVM_NAME_IN_USE]');
-  await expectClear();
-});
-
 test('an attach that is killed goes on; not a byte changes, and destroy takes all of it away', async () => {
   await judge.run('umount', '/run/mounted');
   await judge.run('vgchange', '--activate', 'n', 'sys-tem');
