@@ -1,16 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Project } from '../cli/project.ts';
-
-const TINY = fileURLToPath(new URL('../../crash/elements', import.meta.url));
+import { Project, tinyImage } from '../cli/project.ts';
 
 let project: Project;
 beforeAll(() => {
-  project = new Project({
-    ...{ apiVersion: 'dib/v1', name: 'deploy', skip_base: true, elements_path: [TINY] },
-    elements: ['tiny-system', 'ramdisk-outputs', './elements/ramdisk'],
-  });
+  const elements = ['tiny-system', 'ramdisk-outputs', './elements/ramdisk'];
+  project = new Project(tinyImage({ name: 'deploy', elements, block_device: undefined, outputs: undefined }));
 });
 afterAll(() => project.remove());
 
