@@ -17,7 +17,7 @@ import { basename, join } from 'node:path';
 import { needRoot } from './privileges.ts';
 
 export interface LoopDiskOptions {
-  /** MiB; default 700. */
+  /** MiB; default 200. */
   readonly size?: number;
   readonly sectorSize?: 512 | 4096;
   readonly readOnly?: boolean;
@@ -45,7 +45,7 @@ export class LoopDisk {
     chmodSync(this.#names, 0o755);
     this.file = join(this.#directory, 'disk.img');
     this.path = join(this.#names, 'by-id-4711');
-    const { size = 700, random = false } = options;
+    const { size = 200, random = false } = options;
     this.#mountPoint = join(this.#directory, 'mnt');
     mkdirSync(this.#mountPoint);
     run('truncate', '--size', `${size}M`, this.file);

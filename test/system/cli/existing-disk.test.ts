@@ -121,12 +121,12 @@ describe('an image is written to a disk of the machine', () => {
     expect(refusal(['apply', '--auto-approve'])).toBe('DIB_DISK_ABSENT');
     disk.plug();
     const { stdout } = project.run(['apply', 'saved.plan']);
-    expect(stdout).toContain(`Written to:\n  ${disk.path} (700 MiB)`);
+    expect(stdout).toContain(`Written to:\n  ${disk.path} (200 MiB)`);
     expectInstalled();
     expect(project.planned()).toEqual([]);
     expect(existsSync(project.path('small.qcow2'))).toBe(false);
     expect(planned().disks[0]).toMatchObject({
-      size: 700 * MIB,
+      size: 200 * MIB,
       device: { present: true, node: disk.node, wwid: disk.file, ours: true, lost: false },
     });
 
@@ -220,7 +220,7 @@ describe('an image is written to a disk of the machine', () => {
   });
 
   test('a mounted file system type, through loop devices on the disk', () => {
-    plug();
+    plug({ size: 500 });
     project.write(image({}, { type: 'xfs' }));
     project.apply();
     const root = disk.table().partitions[1] as { offset: number };
@@ -390,7 +390,7 @@ describe('a disk is left alone', () => {
     project.run(['plan', '--out', 'saved.plan']);
     const planned = disk;
     planned.unplug();
-    const stranger = plug({ size: 800 });
+    const stranger = plug({ size: 300 });
     symlinkSync(stranger.node, planned.path);
     try {
       expect(refusal(['apply', 'saved.plan'])).toBe('DIB_DISK_CHANGED');
@@ -408,7 +408,7 @@ describe('a run that was killed', () => {
     ['while the file system is made', /mkfs\.mkfs_root: Creating/, 'ext4'],
     ['while it is copied to', /tree\.root: Creating/, 'xfs'],
   ])('%s goes on without asking again, as long as the disk holds nothing else', async (_, moment, type) => {
-    plug();
+    plug({ size: 700 });
     execFileSync('mkfs.ext4', ['-q', '-L', 'old', disk.node]);
     project.write(image({}, { wipe: true, type, debian: true }));
     const running = project.start(['apply', '--auto-approve', '--wipe-device', disk.path]);
